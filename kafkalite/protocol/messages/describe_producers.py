@@ -1,0 +1,61 @@
+"""DescribeProducers, API key 61: active producers of partitions (KIP-664).
+
+Sent to: leader of the partition.
+"""
+
+from __future__ import annotations
+
+from ..fields import array, int16, int32, int64, string
+from ..message import Request, Response, Struct
+
+__all__ = [
+    "DescribeProducersRequest",
+    "DescribeProducersResponse",
+    "PartitionResponse",
+    "ProducerState",
+    "TopicRequest",
+    "TopicResponse",
+]
+
+
+class TopicRequest(Struct):
+    name: str = string()
+    partition_indexes: list[int] = array(int32())
+
+
+class ProducerState(Struct):
+    producer_id: int = int64()
+    producer_epoch: int = int32()
+    last_sequence: int = int32(default=-1)
+    last_timestamp: int = int64(default=-1)
+    coordinator_epoch: int = int32()
+    current_txn_start_offset: int = int64(default=-1)
+
+
+class PartitionResponse(Struct):
+    partition_index: int = int32()
+    error_code: int = int16()
+    error_message: str | None = string(nullable_since=0, default=None)
+    active_producers: list[ProducerState] = array(ProducerState)
+
+
+class TopicResponse(Struct):
+    name: str = string()
+    partitions: list[PartitionResponse] = array(PartitionResponse)
+
+
+class DescribeProducersRequest(Request["DescribeProducersResponse"]):
+    api_key = 61
+    versions = 0, 0
+    flexible_since = 0
+
+    topics: list[TopicRequest] = array(TopicRequest)
+
+
+class DescribeProducersResponse(Response):
+    api_key = 61
+    versions = 0, 0
+    flexible_since = 0
+
+    throttle_time_ms: int = int32()
+    topics: list[TopicResponse] = array(TopicResponse)
