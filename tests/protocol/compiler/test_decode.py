@@ -2,60 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from kafkalite.protocol import compiler
 from kafkalite.protocol.errors import DecodeError, TruncatedError
-from kafkalite.protocol.fields import array, bytes_, int8, int32, int64, string, struct, uuid
-from kafkalite.protocol.message import Message, Struct
 
-
-class Inner(Struct):
-    number: int = int32()
-
-
-class Sample(Message):
-    versions = 0, 3
-    flexible_since = 2
-
-    a: int = int8()
-    b: int = int64()
-    name: str | None = string(nullable_since=1)
-    blob: bytes = bytes_()
-    inner: Inner | None = struct(Inner, nullable_since=2)
-    numbers: list[int] = array(int32())
-    names: list[str] = array(string())
-    inners: list[Inner] | None = array(Inner, nullable_since=0)
-    extra: int = int32(since=2, tag=0, default=-1)
-    more: Inner = struct(Inner, since=2, tag=3)
-
-
-FULL = Sample(
-    a=-1, b=1 << 40, name="é", blob=b"\0\1", inner=Inner(number=5), numbers=[1, -2], names=["x", ""],
-    inners=[Inner(number=9)], extra=7, more=Inner(number=8),
-)  # fmt: skip
-
-
-def test_codecs_are_compiled_once_per_version_and_direction() -> None:
-    assert compiler.encoder(Sample, 1, False) is compiler.encoder(Sample, 1, False)
-    assert compiler.encoder(Sample, 1, False) is not compiler.encoder(Sample, 0, False)
-    assert compiler.decoder(Sample, 3, True) is compiler.decoder(Sample, 3, True)
-
-
-def test_neighbouring_fixed_fields_share_one_call() -> None:
-    source = compiler.source_of(Sample, 1, "encode")
-    assert "(m.a, m.b)" in source
-    assert "(m.a, m.b,) =" in compiler.source_of(Sample, 1, "decode")
-
-
-@pytest.mark.parametrize("version", [2, 3])
-def test_everything_survives_a_flexible_round_trip(version: int) -> None:
-    assert Sample.decode(FULL.encode(version), version) == FULL
-
-
-def test_tagged_fields_at_their_default_are_not_written() -> None:
-    plain, tagged = Sample(), Sample(extra=7)
-    assert plain.encode(2).endswith(b"\0")
-    assert len(tagged.encode(2)) == len(plain.encode(2)) + 2 + 4
-    assert Sample.decode(tagged.encode(2), 2) == tagged
+from .sample import Lists, Sample
 
 
 def test_unknown_tags_are_skipped_and_a_default_written_out_is_accepted() -> None:
@@ -79,14 +28,6 @@ def test_unknown_tags_are_skipped_and_a_default_written_out_is_accepted() -> Non
 def test_malformed_tagged_sections(section: bytes, complaint: str) -> None:
     with pytest.raises(DecodeError, match=complaint):
         Sample.decode(Sample().encode(2)[:-1] + section, 2)
-
-
-class Lists(Message):
-    versions = 0, 1
-    flexible_since = 1
-
-    ids: list[object] = array(uuid())
-    text: str = string()
 
 
 @pytest.mark.parametrize(
