@@ -31,6 +31,7 @@ __all__ = [
 _SIZE = Packer(">i")
 _START = Packer(">hhi")
 _API_VERSIONS = 18
+_UNSUPPORTED_VERSION = b"\x00\x23"
 
 RS = TypeVar("RS", bound=Response)
 
@@ -124,6 +125,8 @@ def correlation_id_of(frame: Buffer) -> int:
 def decode_response(response_type: type[RS], version: int, frame: Buffer) -> tuple[int, RS]:
     """The correlation id and body of a response. Raises DecodeError for malformed bytes and for bytes left over."""
     header, position = ResponseHeader.decode_from(frame, 0, response_header_version(response_type, version))
+    if response_type.api_key == _API_VERSIONS and frame[position : position + 2] == _UNSUPPORTED_VERSION:
+        version = 0  # a broker that does not know the version asked for answers in the oldest one
     response, position = response_type.decode_from(frame, position, version)
     if position != len(frame):
         raise DecodeError(

@@ -84,3 +84,9 @@ def test_the_highest_common_version_is_picked(
 
 def test_an_unstable_version_is_never_picked() -> None:
     assert framing.pick_version(InitProducerIdRequest, 0, 6) == 5
+
+
+def test_api_versions_in_an_unknown_version_are_answered_in_version_0() -> None:
+    refusal = ApiVersionsResponse(error_code=35)
+    frame = framing.encode_response(refusal, 0, 9)
+    assert framing.decode_response(ApiVersionsResponse, 4, frame[4:]) == (9, refusal)

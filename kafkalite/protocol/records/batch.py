@@ -254,7 +254,16 @@ def encode_batch(
     count = len(records)
     return _assemble(
         (base_offset, leader_epoch),
-        (attributes, count - 1, base_timestamp, max_timestamp, producer_id, producer_epoch, base_sequence, count),
+        (
+            attributes,
+            count - 1,
+            base_timestamp,
+            max_timestamp,
+            producer_id,
+            producer_epoch,
+            base_sequence,
+            count,
+        ),
         body,
     )
 

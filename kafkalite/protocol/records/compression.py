@@ -193,7 +193,8 @@ def decompress_old_lz4(data: Any, limit: int = DEFAULT_LIMIT) -> bytes:
         flags, size_code = data[4], data[5] >> 4 & 7
         block_size = 1 << (8 + 2 * size_code)
         position = 7 + (8 if flags & 0x08 else 0)
-        out, total = [], 0
+        out: list[bytes] = []
+        total = 0
         while True:
             (length,) = struct.unpack_from("<I", data, position)
             position += 4
