@@ -54,15 +54,19 @@ class Handout:
         left = length_hint(self.records)
         if left and self._current is not None:
             found[self._current] = self._list[len(self._list) - left]
-        for partition, records in self._waiting:
+        for partition, records in list(self._waiting):
             found.setdefault(partition, records[0])
         return found
+
+    def offsets(self) -> dict[TopicPartition, int]:
+        """The same as offsets: what a commit, or whoever asks for the position, has to stop at."""
+        return {partition: record.offset for partition, record in self.positions().items()}
 
     def put_back(self, partitions: Container[TopicPartition] | None = None) -> dict[TopicPartition, int]:
         """Hand out nothing more of these partitions (None: of any). Returns where each has to go on."""
         offsets = {
-            partition: record.offset
-            for partition, record in self.positions().items()
+            partition: offset
+            for partition, offset in self.offsets().items()
             if partitions is None or partition in partitions
         }
         if self._current in offsets:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from kafkalite.types import TopicPartition
 
@@ -31,3 +31,21 @@ class ConsumerRebalanceListener(ABC):
         Calls `on_partitions_revoked` unless overridden.
         """
         return self.on_partitions_revoked(lost)
+
+
+class ListenerCall(NamedTuple):
+    """A call that the door has to make, where the user polls, before the rebalance goes on."""
+
+    kind: Literal["revoked", "assigned", "lost"]
+    partitions: frozenset[TopicPartition]
+    listener: ConsumerRebalanceListener
+
+    def run(self) -> object:
+        """Make the call. What it returns may have to be awaited."""
+        match self.kind:
+            case "revoked":
+                return self.listener.on_partitions_revoked(self.partitions)
+            case "assigned":
+                return self.listener.on_partitions_assigned(self.partitions)
+            case "lost":
+                return self.listener.on_partitions_lost(self.partitions)

@@ -39,7 +39,7 @@ def test_positions_stop_at_the_next_record():
     handout = Handout()
     handout.add({A: records(A, 5, 3), B: records(B, 0, 2)})
     out = hand_out(handout)
-    assert {tp: r.offset for tp, r in handout.positions().items()} == {A: 5, B: 0}
+    assert {tp: r.offset for tp, r in handout.positions().items()} == {A: 5, B: 0} == handout.offsets()
     next(out)
     assert {tp: r.offset for tp, r in handout.positions().items()} == {A: 6, B: 0}
     next(out), next(out)
