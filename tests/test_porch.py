@@ -36,7 +36,9 @@ def test_what_is_not_there():
 
 
 def test_importing_is_cheap():
-    program = "import time; t = time.perf_counter(); import kafkalite; print((time.perf_counter() - t) * 1000)"
+    program = (
+        "import time; t = time.perf_counter(); import kafkalite; print((time.perf_counter() - t) * 1000)"
+    )
     took = min(
         float(subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout)
         for _ in range(3)

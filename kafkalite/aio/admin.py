@@ -101,7 +101,9 @@ class AsyncKafkaAdminClient:
         """The names of all topics that this client may see, in alphabetical order."""
         return await admin.list_topics(self._client, timeout=self._timeout(None))
 
-    async def describe_topics(self, topics: Iterable[str | UUID] | None = None) -> list[admin.TopicDescription]:
+    async def describe_topics(
+        self, topics: Iterable[str | UUID] | None = None
+    ) -> list[admin.TopicDescription]:
         """Partitions, leaders and replicas of these topics, or of all. An unknown one has an `error_code`."""
         return await admin.describe_topics(self._client, topics, timeout=self._timeout(None))
 

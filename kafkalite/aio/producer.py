@@ -10,6 +10,7 @@ from typing import Any, Self, Unpack, cast
 
 from kafkalite.config import ProducerConfig, ProducerOptions
 from kafkalite.errors import IllegalStateError
+from kafkalite.producer.builder import BatchBuilder
 from kafkalite.producer.engine import ProducerEngine
 from kafkalite.types import Headers, RecordMetadata
 
@@ -34,6 +35,7 @@ class AsyncKafkaProducer:
         self._key_serializer = self.config.key_serializer
         self._value_serializer = self.config.value_serializer
         self._engine = ProducerEngine(self.config, delivery_type=AsyncDelivery)
+        self._try_send = self._engine.try_send
         self._started = False
         self._stopping: asyncio.Task[None] | None = None
         self._until_breath = BREATH
@@ -82,13 +84,13 @@ class AsyncKafkaProducer:
         if not self._until_breath:
             self._until_breath = BREATH
             await asyncio.sleep(0)
-        delivery = self._engine.try_send(topic, value, key, headers, partition, timestamp_ms)
+        delivery = self._try_send(topic, value, key, headers, partition, timestamp_ms)
         if delivery is None:
             self._require_start()
             deadline = time.monotonic() + self.config.max_block
             while delivery is None:
                 await self._engine.make_room(topic, deadline)
-                delivery = self._engine.try_send(topic, value, key, headers, partition, timestamp_ms)
+                delivery = self._try_send(topic, value, key, headers, partition, timestamp_ms)
         return cast(AsyncDelivery, delivery)
 
     async def send_and_wait(
@@ -101,7 +103,28 @@ class AsyncKafkaProducer:
         timestamp_ms: int | None = None,
     ) -> RecordMetadata:
         """Send one record and wait until it is acknowledged. Raises what `send` and the delivery raise."""
-        return await (await self.send(topic, value, key, headers, partition, timestamp_ms))
+        delivery = await self.send(
+            topic, value, key, headers=headers, partition=partition, timestamp_ms=timestamp_ms
+        )
+        return await delivery
+
+    def create_batch(self) -> BatchBuilder:
+        """An empty batch, to be filled by hand: `append(timestamp=..., key=..., value=...)` until it returns None."""
+        return self._engine.create_batch()
+
+    async def send_batch(self, batch: BatchBuilder, topic: str, *, partition: int) -> AsyncDelivery:
+        """Hand a whole batch over; it takes no more records then. Waits as `send` does.
+
+        The delivery is that of its first record. Raises what `send` raises, ValueError for an empty batch.
+        """
+        delivery = self._engine.try_send_batch(batch, topic, partition)
+        if delivery is None:
+            self._require_start()
+            deadline = time.monotonic() + self.config.max_block
+            while delivery is None:
+                await self._engine.make_room(topic, deadline)
+                delivery = self._engine.try_send_batch(batch, topic, partition)
+        return cast(AsyncDelivery, delivery)
 
     async def flush(self, timeout: float | None = None) -> None:
         """Send everything that was handed over and wait until each record is acknowledged or has failed.

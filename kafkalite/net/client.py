@@ -11,14 +11,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from random import Random
 from typing import Any, TypeVar
 
 from kafkalite.config import ConnectionConfig
 from kafkalite.errors import (
-    KafkaConnectionError,
+    IllegalStateError,
     KafkaError,
     KafkaTimeoutError,
+    MetadataEmptyBrokerList,
     NodeNotReadyError,
     NotControllerError,
     RebootstrapRequiredError,
@@ -28,13 +30,12 @@ from kafkalite.errors import (
 from kafkalite.protocol.codes import CoordinatorKeyType, ErrorCode
 from kafkalite.protocol.errors import EncodeError
 from kafkalite.protocol.message import Request, Response
-from kafkalite.protocol.messages.metadata import MetadataResponse
 
 from .backoff import Backoff
 from .bootstrap import bootstrap
 from .coordinators import Coordinators
 from .dial import Dialer
-from .metadata import Cluster, Metadata
+from .metadata import Cluster, Metadata, Node
 from .pool import Opener, Pool, Ready
 from .tasks import Tasks
 
@@ -62,17 +63,22 @@ class Client:
         self._config = config
         self._rng = rng or Random()
         self._backoff = Backoff(config.retry_backoff, config.retry_backoff_max, self._rng)
-        self._pool = Pool(config, opener or Dialer(config, __version__).open, self._rng)
+        self._opener = opener or Dialer(config, __version__).open
+        self._pool = Pool(config, self._opener, self._rng)
         self._coordinators = Coordinators()
         self._tasks = Tasks()
         self._wake = asyncio.Event()
         self._updated = asyncio.Event()
         self._last_failure: KafkaError | None = None
+        self._asking = ""
+        self._starting = asyncio.Lock()
+        self._first_bootstrap: asyncio.Task[None] | None = None
         self._started = self._closed = False
         self.metadata = Metadata(
             max_age=config.metadata_max_age,
             max_idle=config.metadata_max_idle if forget_idle_topics else None,
             allow_auto_create=config.allow_auto_create_topics,
+            backoff=self._backoff,
         )
         self.metadata.listeners.append(self._on_snapshot)
         self.metadata.wake = self._wake.set
@@ -90,23 +96,42 @@ class Client:
     async def start(self) -> None:
         """Reach a bootstrap server and learn the cluster, within `bootstrap_timeout_ms`.
 
-        Raises NoBrokersAvailable, which lists each address with its cause.
+        Raises NoBrokersAvailable, which lists each address with its cause; `start` may be called again then.
         """
-        if self._started:
-            return
-        self._started = True
-        try:
-            await bootstrap(self._config, self._pool, self.metadata, self._backoff)
-        except BaseException:
-            self._started = False
-            await self._pool.close()
-            self._pool = Pool(self._config, self._pool.opener, self._rng)
-            raise
-        self._tasks.spawn(self._keep_fresh(), "kafkalite: refresh metadata")
+        async with self._starting:
+            if self._closed:
+                raise IllegalStateError("this client is closed")
+            if self._started:
+                return
+            self._first_bootstrap = asyncio.create_task(self._bootstrap(), name="kafkalite: bootstrap")
+            try:
+                await self._first_bootstrap
+            except asyncio.CancelledError:
+                if self._closed:
+                    raise IllegalStateError("this client was closed while it started") from None
+                raise
+            finally:
+                self._first_bootstrap = None
+            if self._closed:
+                raise IllegalStateError("this client was closed while it started")
+            self._started = True
+            self._tasks.spawn(self._keep_fresh(), "kafkalite: refresh metadata")
+
+    async def _bootstrap(self) -> None:
+        config = self._config
+        setup = Backoff(
+            config.socket_connection_setup_timeout, config.socket_connection_setup_timeout_max, self._rng
+        )
+        address, ready = await bootstrap(config, self._opener, self.metadata, self._backoff, setup)
+        if not self._pool.adopt(ready, address):
+            await ready.connection.close()
 
     async def close(self) -> None:
         """Close every connection and end every task. Idempotent."""
         self._closed = True
+        if (starting := self._first_bootstrap) is not None:
+            starting.cancel()
+            await asyncio.wait([starting])
         await self._tasks.cancel_all()
         await self._pool.close()
         self._updated.set()
@@ -123,10 +148,13 @@ class Client:
         max_version: int | None = None,
         min_version: int | None = None,
     ) -> R:
-        """Send to a node and wait for the answer: one attempt, `timeout` seconds (default `request_timeout_ms`).
+        """Send to a node and wait for the answer: one attempt. Requests of one lane go out in the order of the calls.
 
-        Raises KafkaConnectionError or KafkaTimeoutError with the cause, UnsupportedVersionError when the broker
-        speaks no fitting version. Error codes inside the answer are the caller's to read.
+        `timeout` (default `request_timeout_ms`) is for a connection, and again for the answer; a broker that is
+        silent so long loses the connection. Whoever has less patience wraps this in `asyncio.timeout`: that leaves
+        the connection alone. Raises KafkaConnectionError, RequestTimedOutError or KafkaTimeoutError with the cause,
+        UnsupportedVersionError when the broker speaks no fitting version. Error codes inside the answer are the
+        caller's to read.
         """
         limit = self._config.request_timeout if timeout is None else timeout
         deadline = asyncio.get_running_loop().time() + limit
@@ -136,10 +164,14 @@ class Client:
             return await ready.connection.request(request, version, max(0.001, limit))
         except EncodeError as error:
             raise _cannot_carry(ready, request, version, error) from error
-        except KafkaError as error:
-            if error.refresh_metadata:
-                self.request_update()
+        except KafkaError:
+            if ready.connection.poison is not None:  # lost, or silent for too long: the node may be gone
+                self._on_lost()
             raise
+
+    def _on_lost(self) -> None:
+        if not self._closed:
+            self.request_update()
 
     async def send_oneway(
         self, node_id: int, request: Request[Any], *, lane: str = "main", max_version: int | None = None
@@ -152,6 +184,22 @@ class Client:
             await ready.connection.send_oneway(request, version, limit)
         except EncodeError as error:
             raise _cannot_carry(ready, request, version, error) from error
+        except KafkaError:
+            if ready.connection.poison is not None:
+                self._on_lost()
+            raise
+
+    def ready(self, node_id: int, *, lane: str = "main") -> bool:
+        """Whether a connection to the node stands, so that `send` need not wait for one."""
+        return self._pool.ready(node_id, lane) is not None
+
+    async def connect(self, node_id: int, *, lane: str = "main") -> None:
+        """Have a connection to the node stand, within `request_timeout_ms`. Raises like `send`.
+
+        For those who would rather keep their request, and look where else to send it, while a node is away.
+        """
+        limit = self._config.request_timeout
+        await self._ready(node_id, lane, asyncio.get_running_loop().time() + limit)
 
     async def _ready(self, node_id: int, lane: str, deadline: float) -> Ready:
         ready = self._pool.ready(node_id, lane)
@@ -160,8 +208,8 @@ class Client:
         try:
             return await self._pool.get(node_id, lane, deadline=deadline)
         except KafkaError as error:
-            if error.refresh_metadata or isinstance(error, KafkaTimeoutError):
-                self.request_update()
+            if error.retriable:
+                self._on_lost()
             raise
 
     def _version(
@@ -184,10 +232,8 @@ class Client:
         return None if ready is None else ready.versions.pick(request)
 
     def features(self) -> dict[str, int]:
-        """The cluster's finalized features, from the connection that knows the newest (KIP-584)."""
-        known = [r.versions for node_id in self._pool.node_ids if (r := self._pool.ready(node_id))]
-        newest = max(known, key=lambda versions: versions.features_epoch, default=None)
-        return dict(newest.features) if newest else {}
+        """The cluster's finalized features, as the connection that knew the newest told them (KIP-584)."""
+        return {} if self._pool.newest is None else dict(self._pool.newest.features)
 
     def in_flight(self, node_id: int) -> int:
         """Requests of this client that the node has not answered."""
@@ -231,10 +277,10 @@ class Client:
     async def find_coordinator(self, kind: CoordinatorKeyType, key: str, *, deadline: float) -> int:
         """The node that coordinates a group or transactional id; remembered until `forget_coordinator`."""
         known = self._coordinators.get(kind, key)
-        if known is not None and known in self.cluster.nodes:
+        if known is not None and known in self._pool.node_ids:
             return known
         node = await self.retrying(
-            lambda: self._coordinators.look_up(self.send, self._anyone(), kind, key),
+            lambda: self._look_up(kind, key),
             deadline=deadline,
             what=f"finding the coordinator of {kind.name.lower()} {key!r}",
         )
@@ -242,6 +288,15 @@ class Client:
         if node.id not in self.cluster.nodes:
             self.request_update()
         return node.id
+
+    async def _look_up(self, kind: CoordinatorKeyType, key: str) -> Node:
+        question = self._coordinators.request
+        node_id = self._anyone()
+        try:
+            answer = await self.send(node_id, question(kind, key, several_keys=True), min_version=4)
+        except UnsupportedVersionError:
+            answer = await self.send(node_id, question(kind, key, several_keys=False), max_version=3)
+        return self._coordinators.on_response(answer, kind, key)
 
     def forget_coordinator(self, kind: CoordinatorKeyType, key: str) -> None:
         """Look the coordinator up again next time: it moved, or it went away."""
@@ -267,18 +322,20 @@ class Client:
                 if not error.retriable or self._closed:
                     raise
                 last = error
-                if error.refresh_metadata:
-                    self.request_update()
                 if failures >= self._config.retries:
                     raise
+                if error.refresh_metadata:
+                    self.request_update()
                 log.debug("%s will be tried again: %s", what, error)
             delay = self._backoff.delay(failures)
             failures += 1
             await asyncio.sleep(max(0.0, min(delay, deadline - loop.time())))
 
     def _gave_up(self, what: str, attempts: int, last: KafkaError | None) -> KafkaTimeoutError:
-        cause = f"; last cause: {last}" if last is not None else ""
-        return KafkaTimeoutError(f"{what} did not succeed in time after {attempts} attempts{cause}")
+        cause = last or self._last_failure
+        said = f"last cause: {cause}" if cause is not None else f"no answer came yet; {self._pool!r}"
+        times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+        return KafkaTimeoutError(f"{what} did not succeed in time after {times}; {said}")
 
     def _deadline(self, deadline: float | None) -> float:
         if deadline is not None:
@@ -299,14 +356,17 @@ class Client:
         """Wait for a snapshot newer than generation `after`. Raises KafkaTimeoutError with the last cause."""
         while self.cluster.generation <= after:
             if self._closed:
-                raise KafkaConnectionError("this client is closed")
-            self._wake.set()
+                raise IllegalStateError("this client is closed")
+            if not self.metadata.pending:
+                self.request_update()
             try:
                 async with asyncio.timeout_at(deadline):
                     await self._updated.wait()
             except TimeoutError:
-                cause = f": {self._last_failure}" if self._last_failure else ""
-                raise KafkaTimeoutError(f"no fresh metadata came in time{cause}") from self._last_failure
+                cause = self._last_failure or self._asking
+                raise KafkaTimeoutError(
+                    f"no fresh metadata came in time{f': {cause}' if cause else ''}"
+                ) from self._last_failure
         return self.cluster
 
     async def refresh_metadata(self, deadline: float) -> Cluster:
@@ -325,60 +385,69 @@ class Client:
 
     async def _keep_fresh(self) -> None:
         loop = asyncio.get_running_loop()
-        failures = quiet = 0
         while True:
             pause = self.metadata.next_update(loop.time()) - loop.time()
-            if pause > 0:
-                quiet = 0
-                self._wake.clear()
+            if pause <= 0:
                 try:
-                    async with asyncio.timeout(pause):
-                        await self._wake.wait()
-                except TimeoutError:
-                    pass
-            try:
-                await self._refresh_once()
-            except KafkaError as error:
-                self._last_failure = error
-                self.metadata.on_failure()
-                log.info("metadata could not be refreshed: %s", error)
-                if self._should_rebootstrap(error, failures):
-                    await self._rebootstrap()
-                await asyncio.sleep(self._backoff.delay(failures))
-                failures += 1
-            else:
-                self._last_failure, failures = None, 0
-                # Never sooner than the back-off after the last one, growing while answers bring nothing new.
-                await asyncio.sleep(self._backoff.delay(quiet))
-                quiet += 1
+                    await self._refresh()
+                except Exception:  # whatever is wrong, a client without this task would hang for ever
+                    self.metadata.on_failure(loop.time())
+                    log.exception("metadata could not be refreshed")
+                continue
+            self._wake.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
 
-    async def _refresh_once(self) -> None:
-        now = asyncio.get_running_loop().time()
-        response: MetadataResponse = await self.send(self._anyone(), self.metadata.next_request(now))
+    async def _refresh(self) -> None:
+        try:
+            await self._ask_for_metadata()
+        except KafkaError as error:
+            self.metadata.on_failure(asyncio.get_running_loop().time())
+            self._last_failure = error
+            log.info("metadata could not be refreshed: %s", error)
+            if self._should_rebootstrap(error):
+                await self._rebootstrap()
+        else:
+            self._last_failure = None
+        finally:
+            self._asking = ""
+
+    async def _ask_for_metadata(self) -> None:
+        loop = asyncio.get_running_loop()
+        request = self.metadata.next_request(loop.time())
+        node_id = self._anyone()
+        name = self.name_of(node_id)
+        self._asking = f"{name} was asked and has not answered yet"
+        response = await self.send(node_id, request)
         if response.error_code:
-            raise error_for(response.error_code, "metadata")
-        if response.brokers:
-            self.metadata.on_response(response, now)
+            raise error_for(response.error_code, f"metadata from {name}")
+        if not response.brokers:
+            raise MetadataEmptyBrokerList(f"{name} knows of no brokers")
+        self.metadata.on_response(response, loop.time())
 
-    def _should_rebootstrap(self, error: KafkaError, failures: int) -> bool:
-        if isinstance(error, RebootstrapRequiredError):
-            return True
-        if self._config.metadata_recovery_strategy != "rebootstrap":
+    def _should_rebootstrap(self, error: KafkaError) -> bool:
+        config = self._config
+        if config.metadata_recovery_strategy != "rebootstrap":
             return False
-        now = asyncio.get_running_loop().time()
-        if self.metadata.age(now) > self._config.metadata_recovery_rebootstrap_trigger:
+        if isinstance(error, RebootstrapRequiredError) or self._pool.unreachable():
             return True
-        nodes = self._pool.node_ids
-        return failures >= len(nodes) and not any(self._pool.ready(node_id) for node_id in nodes)
+        now = asyncio.get_running_loop().time()
+        return self.metadata.failing_for(now) > config.metadata_recovery_rebootstrap_trigger
 
     async def _rebootstrap(self) -> None:
-        log.info("starting again from the bootstrap servers")
+        log.warning("no node can be used (%s): starting again from the bootstrap servers", self._last_failure)
         self._pool.forget_nodes()
         self._coordinators.forget_all()
+        self.metadata.forget_nodes()
+        self._asking = "the bootstrap servers are being asked again"
         try:
-            await bootstrap(self._config, self._pool, self.metadata, self._backoff)
+            await self._bootstrap()
         except KafkaError as error:
             self._last_failure = error
+            log.warning("%s", error)
+        else:
+            self._last_failure = None
 
     def __repr__(self) -> str:
         return f"<Client of cluster {self.cluster.cluster_id}: {self._pool!r}>"

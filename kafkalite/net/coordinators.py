@@ -1,19 +1,16 @@
-"""Which node coordinates which group or transactional id: asked once, remembered until forgotten. Thread: loop."""
+"""Which node coordinates which group or transactional id: asked once, remembered until forgotten. A brain.
+Thread: loop.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any
-
-from kafkalite.errors import error_for
+from kafkalite.errors import CoordinatorNotAvailableError, error_for
 from kafkalite.protocol.codes import CoordinatorKeyType
 from kafkalite.protocol.messages.find_coordinator import FindCoordinatorRequest, FindCoordinatorResponse
 
 from .metadata import Node
 
 __all__ = ["Coordinators"]
-
-Send = Callable[..., Coroutine[Any, Any, Any]]
 
 
 class Coordinators:
@@ -34,17 +31,20 @@ class Coordinators:
         """A new bootstrap begins."""
         self._known.clear()
 
-    async def look_up(self, send: Send, node_id: int, kind: CoordinatorKeyType, key: str) -> Node:
-        """Ask a node, once. Raises the error that it answers."""
-        request = FindCoordinatorRequest(key=key, key_type=kind, coordinator_keys=[key])
-        node = self.on_response(await send(node_id, request), kind, key)
-        self._known[kind, key] = node.id
-        return node
+    @staticmethod
+    def request(kind: CoordinatorKeyType, key: str, *, several_keys: bool) -> FindCoordinatorRequest:
+        """The question: with a list of keys since version 4 (KIP-699), with one key before."""
+        if several_keys:
+            return FindCoordinatorRequest(key_type=kind, coordinator_keys=[key])
+        return FindCoordinatorRequest(key_type=kind, key=key)
 
     def on_response(self, response: FindCoordinatorResponse, kind: CoordinatorKeyType, key: str) -> Node:
-        """Read an answer: flat fields below version 4, a list from then on (KIP-699)."""
-        where = f"coordinator of {kind.name.lower()} {key!r}"
+        """Read and remember an answer, of either form. Raises the error that it holds."""
+        what = f"coordinator of {kind.name.lower()} {key!r}"
         found = next((c for c in response.coordinators if c.key == key), response)
         if found.error_code:
-            raise error_for(found.error_code, where, found.error_message)
+            raise error_for(found.error_code, what, found.error_message)
+        if found.node_id < 0 or not found.host:
+            raise CoordinatorNotAvailableError(f"{what}: the answer names no node")
+        self._known[kind, key] = found.node_id
         return Node(found.node_id, found.host, found.port)

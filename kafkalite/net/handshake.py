@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from kafkalite.errors import KafkaConnectionError, SaslAuthenticationFailedError, error_for
 from kafkalite.protocol.codes import ErrorCode
 from kafkalite.protocol.errors import DecodeError
 from kafkalite.protocol.framing import pick_version
-from kafkalite.protocol.message import Request
+from kafkalite.protocol.message import Request, Response
 from kafkalite.protocol.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
 from kafkalite.protocol.messages.sasl_authenticate import SaslAuthenticateRequest
 from kafkalite.protocol.messages.sasl_handshake import SaslHandshakeRequest
@@ -20,8 +21,12 @@ from .sasl import Mechanism
 
 __all__ = ["SOFTWARE", "Versions", "handshake"]
 
-SOFTWARE = "kafkalite"
+R = TypeVar("R", bound=Response)
+
+SOFTWARE: Final = "kafkalite"
 """What brokers are told this client is (KIP-511)."""
+
+_NOT_IN_A_VERSION = re.compile(r"[^a-zA-Z0-9.-]+")
 
 
 class Versions(NamedTuple):
@@ -48,29 +53,53 @@ class Versions(NamedTuple):
 
 
 async def handshake(
-    connection: Connection, *, version: str, timeout: float, mechanism: Mechanism | None = None
+    connection: Connection, *, version: str, deadline: float, mechanism: Mechanism | None = None
 ) -> Versions:
-    """Make a new connection ready. `version` is this library's. Raises what the caller should report as the cause."""
-    async with asyncio.timeout(timeout):
-        versions = await _api_versions(connection, version, timeout)
-        if mechanism is not None:
-            await _authenticate(connection, versions, mechanism, timeout)
+    """Make a new connection ready, until `deadline` (loop time). `version` is this library's.
+
+    Raises what the caller should report as the cause.
+    """
+    conversation = _Conversation(connection, deadline)
+    versions = await _api_versions(conversation, version)
+    if mechanism is not None:
+        await _authenticate(conversation, versions, mechanism)
     return versions
 
 
-async def _api_versions(connection: Connection, software_version: str, timeout: float) -> Versions:
-    request = ApiVersionsRequest(client_software_name=SOFTWARE, client_software_version=software_version)
-    version = ApiVersionsRequest.max_version
-    response = await connection.request(request, version, timeout)
+class _Conversation:
+    """Requests that share one deadline."""
+
+    def __init__(self, connection: Connection, deadline: float) -> None:
+        self._connection, self._deadline = connection, deadline
+        self.where = connection.where
+
+    async def ask(self, request: Request[R], version: int) -> R:
+        left = self._deadline - asyncio.get_running_loop().time()
+        return await self._connection.request(request, version, max(0.001, left))
+
+
+async def _api_versions(conversation: _Conversation, software_version: str) -> Versions:
+    where = conversation.where
+    told = _NOT_IN_A_VERSION.sub("-", software_version).strip(".-") or "0"  # brokers refuse anything else
+    request = ApiVersionsRequest(client_software_name=SOFTWARE, client_software_version=told)
+    try:
+        response = await conversation.ask(request, ApiVersionsRequest.max_version)
+    except KafkaConnectionError as error:
+        raise KafkaConnectionError(
+            f"{where} hung up when asked for its versions ({error}). It may want TLS or SASL (see security_protocol),"
+            " be older than Kafka 2.1, or limit its connections."
+        ) from error
     if response.error_code == ErrorCode.UNSUPPORTED_VERSION:
         offered = {key.api_key: (key.min_version, key.max_version) for key in response.api_keys}
         low, high = offered.get(ApiVersionsRequest.api_key, (0, 0))
         again = pick_version(ApiVersionsRequest, low, high)
         if again is None:
-            raise KafkaConnectionError(f"{connection.where} and this client share no version of ApiVersions")
-        response = await connection.request(request, again, timeout)
+            raise KafkaConnectionError(
+                f"{where} and this client share no version of ApiVersions: it speaks {low} to {high}"
+            )
+        response = await conversation.ask(request, again)
     if response.error_code:
-        raise error_for(response.error_code, f"version negotiation with {connection.where}")
+        raise error_for(response.error_code, f"version negotiation with {where}")
     return _versions(response)
 
 
@@ -82,25 +111,24 @@ def _versions(response: ApiVersionsResponse) -> Versions:
     )
 
 
-async def _authenticate(
-    connection: Connection, versions: Versions, mechanism: Mechanism, timeout: float
-) -> None:
+async def _authenticate(conversation: _Conversation, versions: Versions, mechanism: Mechanism) -> None:
+    where = conversation.where
     version = versions.pick(SaslHandshakeRequest, min_version=1)
     if version is None:
-        raise KafkaConnectionError(f"{connection.where} does not speak SASL")
-    hello = await connection.request(SaslHandshakeRequest(mechanism=mechanism.name), version, timeout)
+        raise KafkaConnectionError(f"{where} does not speak SASL. Is security_protocol right?")
+    hello = await conversation.ask(SaslHandshakeRequest(mechanism=mechanism.name), version)
     if hello.error_code:
         offered = ", ".join(hello.mechanisms) or "none"
-        raise error_for(hello.error_code, connection.where, f"mechanisms enabled: {offered}")
+        raise error_for(hello.error_code, where, f"mechanisms enabled: {offered}")
     version = versions.pick(SaslAuthenticateRequest)
     if version is None:
-        raise KafkaConnectionError(f"{connection.where} does not speak SaslAuthenticate")
+        raise KafkaConnectionError(f"{where} does not speak SaslAuthenticate")
     token: bytes | None = mechanism.first()
     while token is not None:
-        reply = await connection.request(SaslAuthenticateRequest(auth_bytes=token), version, timeout)
+        reply = await conversation.ask(SaslAuthenticateRequest(auth_bytes=token), version)
         if reply.error_code:
-            raise error_for(reply.error_code, connection.where, reply.error_message)
+            raise error_for(reply.error_code, where, reply.error_message)
         try:
             token = mechanism.answer(reply.auth_bytes)
         except DecodeError as error:
-            raise SaslAuthenticationFailedError(f"{connection.where}: {error}") from error
+            raise SaslAuthenticationFailedError(f"{where}: {error}") from error

@@ -6,11 +6,13 @@ here belongs to the loop; the refreshing itself is `client`'s.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
 
+from kafkalite.protocol.codes import ErrorCode
 from kafkalite.protocol.fields import ZERO_UUID
 from kafkalite.protocol.messages.metadata import (
     MetadataRequest,
@@ -19,7 +21,11 @@ from kafkalite.protocol.messages.metadata import (
     MetadataResponseTopic,
 )
 
+from .backoff import Backoff
+
 __all__ = ["Cluster", "Metadata", "Node", "PartitionInfo", "TopicInfo"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,100 +110,151 @@ class Cluster:
         return self.topic_names.get(topic_id)
 
 
-_KEEP_ERRORS: Final = frozenset({17, 29})
-"""INVALID_TOPIC_EXCEPTION and TOPIC_AUTHORIZATION_FAILED: asking again changes nothing by itself."""
+_KEEP_ERRORS: Final = frozenset({ErrorCode.INVALID_TOPIC_EXCEPTION, ErrorCode.TOPIC_AUTHORIZATION_FAILED})
+"""Asking again changes nothing by itself."""
+
+_LEAST_GAP: Final = 0.001
+"""Seconds between two requests even if no back-off is configured: asking is never a busy loop."""
 
 
 class Metadata:
     """Which topics to ask for, when to ask, and what came back. A brain: time comes in as `now`."""
 
     def __init__(
-        self, *, max_age: float, max_idle: float | None = None, allow_auto_create: bool = False
+        self,
+        *,
+        max_age: float,
+        max_idle: float | None = None,
+        allow_auto_create: bool = False,
+        backoff: Backoff | None = None,
     ) -> None:
         self.snapshot = Cluster()
         self.listeners: list[Callable[[Cluster], None]] = []
         self.max_age = max_age
         self.max_idle = max_idle
         self.allow_auto_create = allow_auto_create
+        self.failures = 0
+        """Requests in a row that brought nothing."""
+        self.wake: Callable[[], None] = _nobody
+        """Called whenever an update became wanted."""
+        self._backoff = backoff
         self._topics: dict[str, float] = {}  # topic -> when it was last wanted
         self._all = False
         self._wanted = True
+        self._asking = False
+        self._asked_for_all = False
+        self._hurry = False
         self._updated_at: float | None = None
-        self.wake: Callable[[], None] = _nobody
-        """Called whenever an update became wanted."""
+        self._failing_since: float | None = None
+        self._quiet = 0  # answers in a row without news
+        self._not_before = float("-inf")
 
     # What is wanted.
 
     def add_topics(self, topics: Iterable[str], now: float = 0.0) -> bool:
         """Want these topics too. True if one of them is not in the snapshot, so that an update was asked for."""
-        missing = False
+        missing = news = False
         for topic in topics:
+            if topic not in self.snapshot.topics:
+                missing = True
+                news = news or topic not in self._topics
             self._topics[topic] = now
-            missing = missing or topic not in self.snapshot.topics
         if missing and not self._all:
-            self.request_update()
+            self._request_update(at_once=news)
         return missing
 
     def set_topics(self, topics: Iterable[str] | None, now: float = 0.0) -> None:
         """Want exactly these topics; None for all there are."""
+        everything_before, before = self._all, self._topics
         self._all = topics is None
-        before = set(self._topics)
         self._topics = dict.fromkeys(topics or (), now)
-        if self._all or set(self._topics) - before:
-            self.request_update()
+        if self._all != everything_before or self._topics.keys() - before.keys():
+            self._request_update(at_once=True)
 
     def wants(self, topic: str) -> bool:
         """Whether this topic is asked for."""
         return self._all or topic in self._topics
 
     def request_update(self) -> int:
-        """Ask for an update soon; returns the generation that it will be newer than."""
+        """Ask for an update soon; returns the generation that it will be newer than.
+
+        A request that is under way does not count: what it brings may be older than the reason to ask.
+        """
+        self._request_update()
+        return self.snapshot.generation + (1 if self._asking else 0)
+
+    def _request_update(self, *, at_once: bool = False) -> None:
+        if at_once and not self.failures:  # what was never asked for does not wait for a back-off
+            self._hurry, self._not_before = True, float("-inf")
         self._wanted = True
         self.wake()
-        return self.snapshot.generation
+
+    @property
+    def pending(self) -> bool:
+        """Whether an update is wanted or under way."""
+        return self._wanted or self._asking
 
     # When to ask.
 
     def next_update(self, now: float) -> float:
-        """When to ask next: `now` or earlier means at once."""
-        if self._wanted:
-            return now
-        return now if self._updated_at is None else self._updated_at + self.max_age
+        """When to ask next: `now` or earlier means at once. Never sooner than the back-off after the last time."""
+        due = now if self._wanted or self._updated_at is None else self._updated_at + self.max_age
+        return max(due, self._not_before)
 
     def age(self, now: float) -> float:
         """Seconds since the last good answer; since never, infinity."""
         return float("inf") if self._updated_at is None else now - self._updated_at
 
+    def failing_for(self, now: float) -> float:
+        """Seconds since the first of those requests in a row that brought nothing."""
+        return 0.0 if self._failing_since is None else now - self._failing_since
+
     def next_request(self, now: float) -> MetadataRequest:
         """The request to send now. Topics that nobody wanted for `max_idle` are forgotten."""
-        self._wanted = False
+        self._wanted, self._asking, self._hurry, self._asked_for_all = False, True, False, self._all
+        if self._failing_since is None:
+            self._failing_since = now
+        if self._backoff is not None and now >= self._not_before + self._backoff.maximum:
+            self._quiet = 0
         if self.max_idle is not None:
             self._topics = {t: at for t, at in self._topics.items() if now - at < self.max_idle}
         topics = None if self._all else [MetadataRequestTopic(name=topic) for topic in self._topics]
         return MetadataRequest(topics=topics, allow_auto_topic_creation=self.allow_auto_create)
 
+    def _wait(self, now: float, attempts: int) -> None:
+        if self._backoff is not None:
+            self._not_before = now + max(_LEAST_GAP, self._backoff.delay(attempts))
+
     # What came back.
 
-    def on_failure(self) -> None:
+    def on_failure(self, now: float) -> None:
         """The request brought nothing: it is still wanted."""
-        self._wanted = True
+        self._wanted, self._asking = True, False
+        self._wait(now, self.failures)
+        self.failures += 1
 
     def on_response(self, response: MetadataResponse, now: float) -> Cluster:
         """Merge an answer; listeners are told of the new picture."""
         old = self.snapshot
+        if response.cluster_id and old.cluster_id and response.cluster_id != old.cluster_id:
+            log.warning("this was cluster %s, now it is cluster %s", old.cluster_id, response.cluster_id)
         nodes = {b.node_id: Node(b.node_id, b.host, b.port, b.rack) for b in response.brokers}
         topics: dict[str, TopicInfo] = {}
         for answered in response.topics:
             if answered.name is not None:
                 topics[answered.name] = _merged(answered, old.topics.get(answered.name))
-        for name, known in old.topics.items():
-            if name not in topics and not self._all and name in self._topics:
-                topics[name] = known  # asked for after the request had gone out
-        self._updated_at = now
-        if any(_unsettled(topic) for topic in topics.values() if self.wants(topic.name)):
+        if not self._asked_for_all:
+            for name, known in old.topics.items():
+                if name not in topics and self.wants(name):
+                    topics[name] = known  # asked for after the request had gone out
+        self._updated_at, self._failing_since, self.failures, self._asking = now, None, 0, False
+        wanted = topics.keys() if self._all else self._topics.keys()
+        if any(name not in topics or _unsettled(topics[name]) for name in wanted):
             self._wanted = True
-        if any(topic not in topics for topic in self._topics) and not self._all:
-            self._wanted = True
+        news = nodes != old.nodes or topics != old.topics or response.controller_id != old.controller_id
+        self._quiet = 0 if news else self._quiet + 1
+        if not self._hurry:
+            self._wait(now, self._quiet)
         return self._publish(
             replace(
                 old,
@@ -219,7 +276,9 @@ class Metadata:
         if epoch <= known.partitions[partition].leader_epoch:
             return False
         partitions = list(known.partitions)
-        partitions[partition] = replace(partitions[partition], leader=leader, leader_epoch=epoch)
+        partitions[partition] = replace(
+            partitions[partition], leader=leader, leader_epoch=epoch, error_code=0
+        )
         changed = _with_leaders(replace(known, partitions=tuple(partitions)))
         self._publish(replace(self.snapshot, nodes=nodes, topics={**self.snapshot.topics, topic: changed}))
         return True
@@ -245,8 +304,7 @@ def _merged(answered: MetadataResponseTopic, known: TopicInfo | None) -> TopicIn
     """A topic of an answer, with leaders of an older epoch than one already seen left out."""
     name = answered.name or ""
     if answered.error_code and not answered.partitions:
-        topic_id = answered.topic_id if answered.topic_id != ZERO_UUID else ZERO_UUID
-        return TopicInfo(name, topic_id, answered.error_code, answered.is_internal)
+        return TopicInfo(name, answered.topic_id, answered.error_code, answered.is_internal)
     same_topic = known is not None and (
         known.topic_id == answered.topic_id or ZERO_UUID in (known.topic_id, answered.topic_id)
     )

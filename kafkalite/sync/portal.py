@@ -133,7 +133,7 @@ class Portal:
         self.pid = os.getpid()
         self.forked = False
         self.farewell: Callable[[], Coroutine[Any, Any, None]] | None = None
-        self.on_fork: Callable[[], None] | None = None
+        self.on_fork: Callable[[], object] | None = None
         self._closed = False
         self._finishing = False
         self._lock = threading.Lock()

@@ -10,7 +10,7 @@ import asyncio
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -47,7 +47,12 @@ class KafkaProducer:
         self._try_send = engine.try_send
         portal = Portal("KafkaProducer", loop_factory=loop_factory)
         myself = weakref.ref(self)
-        portal.on_fork = lambda: (producer := myself()) and producer._on_fork()  # type: ignore[func-returns-value]
+
+        def on_fork() -> None:
+            if (producer := myself()) is not None:
+                producer._on_fork()
+
+        portal.on_fork = on_fork
         portal.open(engine.start(), lambda: engine.close(EXIT_TIMEOUT))
         self._portal = portal
 
@@ -165,7 +170,7 @@ class KafkaProducer:
         # The fast path must not touch the accumulator in a child: its lock may be held by a thread that is gone.
         portal = self._portal
 
-        def refuse(*_: object) -> Delivery | None:
+        def refuse(*_: Any, **__: Any) -> Delivery | None:
             raise portal.forked_error()
 
         self._try_send = refuse

@@ -1,4 +1,4 @@
-"""A server that costs next to nothing, so that it is clients that are measured: a sink for producers, a source for consumers.
+"""A server that costs next to nothing, so that clients are what is measured: a sink and a source.
 
     python -m tests.bench.server '{"records": 590, "size": 100}'
 

@@ -27,7 +27,9 @@ async def until(condition, what):
 async def test_commit_and_go_on_from_there(door):
     topic, group = await door.topic(), unique("group")
     await door.fill(topic, [(0, b"%d" % n) for n in range(10)])
-    async with await door.consumer(topic, group_id=group, enable_auto_commit=False, max_poll_records=4) as first:
+    async with await door.consumer(
+        topic, group_id=group, enable_auto_commit=False, max_poll_records=4
+    ) as first:
         assert [int(r.value) for r in await first.read(4)] == [0, 1, 2, 3]
         await first.commit()
         assert await first.committed(TopicPartition(topic, 0)) == 4
@@ -46,7 +48,14 @@ async def test_commit_offsets_of_the_users(door):
         assert (await first.committed(zero, metadata=True)).metadata == "three"
     async with await door.consumer(topic, group_id=group, enable_auto_commit=False) as second:
         records = await second.read(6)
-    assert sorted((r.partition, int(r.value)) for r in records) == [(0, 3), (0, 4), (1, 1), (1, 2), (1, 3), (1, 4)]
+    assert sorted((r.partition, int(r.value)) for r in records) == [
+        (0, 3),
+        (0, 4),
+        (1, 1),
+        (1, 2),
+        (1, 3),
+        (1, 4),
+    ]
 
 
 async def test_nothing_committed_is_none(door):

@@ -128,7 +128,9 @@ async def test_serializers(door):
         key_serializer=str.encode, value_serializer=lambda v: json.dumps(v).encode()
     ) as producer:
         await producer.send_and_wait(topic, {"n": 1}, key="k")
-    async with await door.consumer(topic, key_deserializer=bytes.decode, value_deserializer=json.loads) as consumer:
+    async with await door.consumer(
+        topic, key_deserializer=bytes.decode, value_deserializer=json.loads
+    ) as consumer:
         (record,) = await consumer.read(1)
     assert (record.key, record.value) == ("k", {"n": 1})
 

@@ -30,8 +30,10 @@ FLOORS = {
 """What each room may import, besides itself. Rooms side by side are not in each other's sets."""
 
 HANDS = {
+    "net/bootstrap.py": "asks the bootstrap servers",
     "net/client.py": "sends to nodes, leaders and coordinators",
     "net/connection.py": "one socket",
+    "net/dial.py": "opens connections",
     "net/handshake.py": "the first words on a connection",
     "net/pool.py": "opens and reaps connections",
     "net/tasks.py": "owns background tasks",

@@ -16,7 +16,7 @@ from ..errors import ChecksumError, DecodeError, EncodeError, TruncatedError
 from . import compression
 from .crc32c import crc32c
 from .decode import Columns, decode_records
-from .encode import Headers, RecordTuple, encode_records, record_size
+from .encode import Headers, RecordColumns, RecordTuple, encode_records, record_size
 
 __all__ = [
     "BATCH_OVERHEAD",
@@ -24,6 +24,7 @@ __all__ = [
     "Columns",
     "ControlRecord",
     "Headers",
+    "RecordColumns",
     "RecordTuple",
     "encode_batch",
     "encode_control_batch",
@@ -229,7 +230,7 @@ def _parse(entry: memoryview) -> Batch:
 
 
 def encode_batch(
-    records: Sequence[RecordTuple],
+    records: Sequence[RecordTuple] | RecordColumns,
     *,
     base_offset: int = 0,
     codec: int = 0,
@@ -241,7 +242,10 @@ def encode_batch(
     leader_epoch: int = -1,
     log_append_time: int | None = None,
 ) -> bytes:
-    """One batch in format 2 of records (timestamp in ms, key, value, headers). Raises EncodeError for none at all."""
+    """One batch in format 2 of records (timestamp in ms, key, value, headers), or of columns of them.
+
+    Raises EncodeError for none at all.
+    """
     if not records:
         raise EncodeError("a batch needs at least one record")
     body, base_timestamp, max_timestamp = encode_records(records)

@@ -7,16 +7,16 @@ Called when a batch is drained. Thread: loop.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import repeat
 from operator import add
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ..errors import EncodeError
 from .varint import VARINTS, encode_varint
 
-__all__ = ["Headers", "RecordTuple", "encode_records", "record_size"]
+__all__ = ["Headers", "RecordColumns", "RecordTuple", "encode_records", "record_size"]
 
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
 RecordTuple: TypeAlias = tuple[int, bytes | None, bytes | None, Headers]
@@ -35,43 +35,129 @@ def record_size(key: bytes | None, value: bytes | None, headers: Headers = ()) -
     return size
 
 
-def encode_records(records: Sequence[RecordTuple]) -> tuple[bytes, int, int]:
+class RecordColumns:
+    """Records column by column, as a producer collects them; what most records lack costs nothing."""
+
+    __slots__ = ("headers", "keys", "sizes", "times", "values")
+
+    def __init__(
+        self,
+        values: Sequence[bytes | None],
+        times: Sequence[tuple[int, int]],
+        *,
+        keys: Sequence[bytes | None] | None = None,
+        headers: Mapping[int, Headers] | None = None,
+        sizes: Sequence[int] | None = None,
+    ) -> None:
+        self.values = values
+        self.times = times
+        """Runs of records of one time: (index of the first one, ms), the first of them at index 0."""
+        self.keys = keys
+        """None: no record has a key."""
+        self.headers = headers
+        """By index; a record that is not named has none."""
+        self.sizes = sizes
+        """The length of each value, if somebody has counted them already and none is null."""
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+def encode_records(records: Sequence[RecordTuple] | RecordColumns) -> tuple[bytes, int, int]:
     """The record area of a batch, its base timestamp and its highest timestamp."""
     try:
-        return _encode(records)
-    except (TypeError, AttributeError, ValueError) as error:
+        return _encode_columns(records) if isinstance(records, RecordColumns) else _encode(records)
+    except (TypeError, AttributeError, ValueError, IndexError) as error:
         raise EncodeError(f"a record cannot be written: {error}") from error
 
 
 def _encode(records: Sequence[RecordTuple]) -> tuple[bytes, int, int]:
     count = len(records)
     timestamps, keys, values, headers = zip(*records, strict=True)
-    base, top = timestamps[0], max(timestamps)
-    beginnings = _beginnings(timestamps, base, count)
-    plain_headers = not any(headers)
+    base = timestamps[0]
+    endings = _header_blobs(headers) if any(headers) else None
+    has_keys = keys.count(None) < count
+    body = _join(_beginnings(timestamps, base, count), keys if has_keys else None, values, endings)
+    return body, base, max(timestamps)
 
-    if plain_headers and keys.count(None) == count and values.count(None) == 0:
-        sizes = list(map(len, values))
+
+def _encode_columns(columns: RecordColumns) -> tuple[bytes, int, int]:
+    count = len(columns)
+    base = columns.times[0][1]
+    endings = None
+    if columns.headers:
+        endings = [_NO_HEADERS] * count
+        for index, blob in zip(columns.headers, _header_blobs(tuple(columns.headers.values())), strict=True):
+            endings[index] = blob
+    top = max(ms for _, ms in columns.times)
+    sizes = columns.sizes
+    if sizes is not None and columns.keys is None and endings is None:
         first = sizes[0]
         if first < _TABLE_SIZE and sizes.count(first) == count:
-            return _join_uniform(beginnings, values, first, count), base, top
-        middles = list(map(_null_key_and_length, sizes))
+            parts: list[bytes] = [_NO_HEADERS] * (count * 3)
+            parts[0::3] = _uniform_prefixes(columns.times, base, first, count)
+            parts[1::3] = columns.values  # type: ignore[assignment]
+            return b"".join(parts), base, top
+    beginnings = _beginnings_of_runs(columns.times, base, count)
+    return _join(beginnings, columns.keys, columns.values, endings, sizes), base, top
+
+
+def _join(
+    beginnings: Sequence[bytes],
+    keys: Sequence[bytes | None] | None,
+    values: Sequence[bytes | None],
+    endings: Sequence[bytes] | None,
+    sizes: Sequence[int] | None = None,
+) -> bytes:
+    """Every record's parts in order; `keys` and `endings` are None where no record has a key or headers."""
+    count = len(values)
+    sizes = sizes or _lengths(values)
+    key_sizes = _lengths(keys) if keys is not None else None
+    heads: list[Sequence[bytes]]
+    if keys is None and sizes is not None:
+        first = sizes[0]
+        if endings is None and first < _TABLE_SIZE and sizes.count(first) == count:
+            return _join_uniform(beginnings, values, first, count)  # type: ignore[arg-type]
+        heads = [_looked_up(_NULL_KEY, _null_key_and_length, sizes)]
+    elif key_sizes is not None and sizes is not None:
+        heads = [_varints(key_sizes), keys, _varints(sizes)]  # type: ignore[list-item]
     else:
-        sizes = [len(v) if v is not None else 0 for v in values]
-        middles = list(map(_key_and_length, keys, values))
+        heads = [list(map(_key_and_length, keys or repeat(None), values))]
+        present = [value if value is not None else b"" for value in values]
+        values, sizes = present, list(map(len, present))
+    lengths = map(add, map(len, beginnings), sizes)
+    for head in heads:
+        lengths = map(add, lengths, map(len, head))
+    lengths = map(add, lengths, repeat(1) if endings is None else map(len, endings))
+    columns = [_varints(list(lengths)), beginnings, *heads, values, endings]
+    width = len(columns)
+    parts: list[bytes] = [_NO_HEADERS] * (count * width)
+    for number, column in enumerate(columns):
+        if column is not None:
+            parts[number::width] = column  # type: ignore[assignment]
+    return b"".join(parts)
 
-    endings: Sequence[bytes] = [_NO_HEADERS] * count if plain_headers else _header_blobs(headers)
-    lengths = map(add, map(len, beginnings), map(len, middles))
-    lengths = map(add, lengths, sizes)
-    lengths = map(add, lengths, repeat(1) if plain_headers else map(len, endings))
 
-    parts: list[bytes] = [b""] * (count * 5)
-    parts[0::5] = map(_varint, lengths)
-    parts[1::5] = beginnings
-    parts[2::5] = middles
-    parts[3::5] = values if None not in values else [v or b"" for v in values]
-    parts[4::5] = endings
-    return b"".join(parts), base, top
+def _lengths(column: Sequence[Any]) -> list[int] | None:
+    """The length of each; None if one is null: looking for nulls first would cost every batch more."""
+    try:
+        return list(map(len, column))
+    except TypeError:
+        return None
+
+
+def _varints(numbers: Sequence[int]) -> Sequence[bytes]:
+    return _looked_up(VARINTS, _varint, numbers)
+
+
+def _looked_up(
+    table: Sequence[bytes], compute: Callable[[int], bytes], numbers: Sequence[int]
+) -> Sequence[bytes]:
+    """The bytes for each number (none is negative): looked up if all are small, as they nearly always are."""
+    try:
+        return list(map(table.__getitem__, numbers))
+    except IndexError:
+        return list(map(compute, numbers))
 
 
 def _varint(value: int) -> bytes:
@@ -98,6 +184,44 @@ def _beginnings(timestamps: tuple[int, ...], base: int, count: int) -> Sequence[
     return found
 
 
+def _uniform_prefixes(times: Sequence[tuple[int, int]], base: int, size: int, count: int) -> list[bytes]:
+    """What stands before each value, for values of one size without keys."""
+    prefixes: list[bytes] = []
+    stops = [start for start, _ in times[1:]]
+    for (start, timestamp), stop in zip(times, [*stops, count], strict=True):
+        if stop - start < 32:
+            prefixes += _make_prefixes(size, timestamp - base, start, stop)
+        else:
+            prefixes += _prefix_column(size, timestamp - base, 1 << (stop - 1).bit_length())[start:stop]
+    return prefixes
+
+
+@lru_cache(maxsize=64)
+def _prefix_column(size: int, delta: int, stop: int) -> list[bytes]:
+    """Busy producers send values of one size again and again, a few milliseconds to a batch."""
+    return _make_prefixes(size, delta, 0, stop)
+
+
+def _make_prefixes(size: int, delta: int, start: int, stop: int) -> list[bytes]:
+    head, middle = b"\x00" + encode_varint(delta), _NULL_KEY[size]
+    rest = len(head) + len(middle) + size + 1
+    offsets = [*VARINTS[start:stop], *map(encode_varint, range(max(start, _TABLE_SIZE), stop))]
+    beginnings = [_varint(rest + width) + head for width in range(6)]
+    return [beginnings[len(offset)] + offset + middle for offset in offsets]
+
+
+def _beginnings_of_runs(times: Sequence[tuple[int, int]], base: int, count: int) -> Sequence[bytes]:
+    if len(times) == 1:
+        return _same_time_prefix(count)
+    found: list[bytes] = []
+    stops = [start for start, _ in times[1:]]
+    for (start, timestamp), stop in zip(times, [*stops, count], strict=True):
+        head = b"\x00" + encode_varint(timestamp - base)
+        found += [head + varint for varint in VARINTS[start:stop]]
+        found += [head + encode_varint(offset) for offset in range(max(start, _TABLE_SIZE), stop)]
+    return found
+
+
 def _same_time_prefix(count: int) -> Sequence[bytes]:
     """The beginnings of records that all have the base timestamp: cut from a column made once per size class."""
     whole = _same_time(1 << max(count - 1, 1).bit_length(), 0, 0)
@@ -116,7 +240,7 @@ def _key_and_length(key: bytes | None, value: bytes | None) -> bytes:
     return head + (_NULL if value is None else _varint(len(value)))
 
 
-def _join_uniform(beginnings: Sequence[bytes], values: tuple[bytes, ...], size: int, count: int) -> bytes:
+def _join_uniform(beginnings: Sequence[bytes], values: Sequence[bytes], size: int, count: int) -> bytes:
     """Values of one size, no keys, no headers: a prefix that depends on the index only, the value, a zero."""
     middle = _NULL_KEY[size]
     rest = len(middle) + size + 1

@@ -6,32 +6,16 @@ joins. Thread: loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, Final, Protocol
 
 from kafkalite.errors import KafkaConfigurationError, KafkaError
 from kafkalite.types import TopicPartition
 
+from .member import MemberSubscription, TopicRacks
 from .range import Range
 
-__all__ = ["Assignor", "MemberSubscription", "Strategy", "TopicRacks", "in_order", "resolve"]
-
-TopicRacks = Mapping[str, Sequence[frozenset[str]]]
-"""Topic -> for each of its partitions, the index being its number, the racks that hold a copy of it."""
-
-
-class MemberSubscription(NamedTuple):
-    """What one member said about itself when it joined."""
-
-    topics: frozenset[str]
-    user_data: bytes | None = None
-    """What the member's own assignor gave it to say."""
-    owned: tuple[TopicPartition, ...] = ()
-    """What it still owns; members that give everything up before they join own nothing."""
-    generation: int = -1
-    """The generation in which it came to own that; -1: unknown."""
-    rack: str | None = None
-    group_instance_id: str | None = None
+__all__ = ["Assignor", "MemberSubscription", "Strategy", "TopicRacks", "resolve"]
 
 
 class Assignor(Protocol):
@@ -55,19 +39,6 @@ class Assignor(Protocol):
         self, topics: TopicRacks, members: Mapping[str, MemberSubscription]
     ) -> Mapping[str, Collection[TopicPartition]]:
         """Member id -> partitions. Called on the leader; topics that do not exist (yet) are not in `topics`."""
-
-
-def in_order(members: Mapping[str, MemberSubscription]) -> list[str]:
-    """Member ids as Kafka orders them: static members by instance id, then the others by member id.
-
-    Instance ids outlive restarts, so a static member that comes back under a new id keeps its place.
-    """
-
-    def place(member_id: str) -> tuple[bool, str]:
-        instance = members[member_id].group_instance_id
-        return instance is None, member_id if instance is None else instance
-
-    return sorted(members, key=place)
 
 
 class Strategy:
@@ -128,7 +99,9 @@ def resolve(chosen: Iterable[object]) -> dict[str, Strategy]:
     """Name -> strategy, in order of preference. Raises KafkaConfigurationError for names that are none, or double."""
     strategies: dict[str, Strategy] = {}
     for choice in chosen:
-        made = KNOWN[choice]() if isinstance(choice, str) else choice() if isinstance(choice, type) else choice
+        made = (
+            KNOWN[choice]() if isinstance(choice, str) else choice() if isinstance(choice, type) else choice
+        )
         strategy = Strategy(made)
         if not isinstance(strategy.name, str) or not strategy.name:
             raise KafkaConfigurationError(

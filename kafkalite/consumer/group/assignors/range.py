@@ -8,12 +8,11 @@ rack first (KIP-881). Called by the leader, through `Strategy`. Thread: loop.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING
+from itertools import islice
 
 from kafkalite.types import TopicPartition
 
-if TYPE_CHECKING:
-    from . import MemberSubscription, TopicRacks
+from .member import MemberSubscription, TopicRacks, in_order
 
 __all__ = ["Range"]
 
@@ -27,8 +26,6 @@ class Range:
         self, topics: TopicRacks, members: Mapping[str, MemberSubscription]
     ) -> dict[str, list[TopicPartition]]:
         """Member id -> partitions, by topic and number."""
-        from . import in_order  # that module names this one
-
         order = in_order(members)
         shares = []
         for topic in sorted(topics):
@@ -49,9 +46,7 @@ class Range:
 class _Sharing:
     """One topic on its way to its members."""
 
-    def __init__(
-        self, topic: str, racks: Sequence[frozenset[str]], takers: Mapping[str, str | None]
-    ) -> None:
+    def __init__(self, topic: str, racks: Sequence[frozenset[str]], takers: Mapping[str, str | None]) -> None:
         self.topic = topic
         self.takers = takers
         self.racks = racks
@@ -86,8 +81,7 @@ class _Sharing:
         """Fill up each member in turn with what is left."""
         for member in self.takers:
             fitting = (n for n in self.left if not near_only or self.near(member, n))
-            room = self.room(member)
-            self.give(member, [number for number, _ in zip(fitting, range(room), strict=False)])
+            self.give(member, list(islice(fitting, self.room(member))))
 
 
 def _match_racks(shares: Sequence[_Sharing]) -> None:

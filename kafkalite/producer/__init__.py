@@ -1,0 +1,1 @@
+"""THE PRODUCER ROOM: partition, accumulate, send, retry. `engine.ProducerEngine` is what the doors use."""

@@ -1,0 +1,41 @@
+"""What two minutes of the same conversation do not agree on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+SETTINGS_OF_OURS = {"retention.ms"}
+"""Topic settings whose default the real Kafka of these tests has changed (tests/real/kafka.py)."""
+
+
+def differences(kafka: Any, ours: Any, where: str = "") -> Iterator[str]:
+    """One line for each difference. Of topic settings the embedded broker may know fewer, but not others."""
+    if isinstance(kafka, dict) and isinstance(ours, dict):
+        names = kafka.keys() | ours.keys()
+        if where.endswith(".configs"):
+            names = ours.keys() - SETTINGS_OF_OURS
+        for name in sorted(names):
+            place = f"{where}.{name}"
+            if name not in ours:
+                yield f"{place}: only Kafka says {kafka[name]!r}"
+            elif name not in kafka:
+                yield f"{place}: only the embedded broker says {ours[name]!r}"
+            else:
+                yield from differences(kafka[name], ours[name], place)
+    elif isinstance(kafka, list) and isinstance(ours, list) and len(kafka) == len(ours):
+        for number, (one, other) in enumerate(zip(kafka, ours, strict=True)):
+            yield from differences(one, other, f"{where}[{number}]")
+    elif kafka != ours:
+        yield f"{where}: Kafka says {kafka!r}, the embedded broker {ours!r}"
+
+
+def compare(kafka: list[tuple[str, Any]], ours: list[tuple[str, Any]]) -> list[str]:
+    """All differences of two minutes."""
+    found: list[str] = []
+    for (what, theirs), (same, answer) in zip(kafka, ours, strict=False):
+        assert what == same, f"the conversations went apart: {what!r}, {same!r}"
+        found += differences(theirs, answer, what)
+    if len(kafka) != len(ours):
+        found.append(f"Kafka answered {len(kafka)} questions, the embedded broker {len(ours)}")
+    return found
