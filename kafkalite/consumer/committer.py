@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from random import Random
 from typing import Any, Final, Protocol
 
@@ -46,6 +46,10 @@ _ABOUT_THE_MEMBER: Final = frozenset(
         ErrorCode.FENCED_INSTANCE_ID,
     }
 )
+
+
+Told = Callable[[Mapping[TopicPartition, OffsetAndMetadata], KafkaError | None], object]
+"""(offsets, what went wrong): hears of automatic commits."""
 
 
 class Membership(Protocol):
@@ -97,6 +101,7 @@ class Committer:
         self._tasks = Tasks()
         self.membership: Membership | None = None
         """Set by the group coordinator."""
+        self._told: Told | None = None
 
     # Storing.
 
@@ -226,8 +231,14 @@ class Committer:
 
     # By the clock.
 
-    def start_auto(self, positions: Callable[[], dict[TopicPartition, OffsetAndMetadata]]) -> None:
-        """Commit `positions()` every `auto_commit_interval_ms` from now on."""
+    def start_auto(
+        self, positions: Callable[[], dict[TopicPartition, OffsetAndMetadata]], told: Told | None = None
+    ) -> None:
+        """Commit `positions()` every `auto_commit_interval_ms` from now on.
+
+        `told` hears of the outcome of each automatic commit, of those before a rebalance too.
+        """
+        self._told = told
         self._tasks.spawn(self._auto(positions), "kafkalite: commit automatically")
 
     async def _auto(self, positions: Callable[[], dict[TopicPartition, OffsetAndMetadata]]) -> None:
@@ -235,23 +246,44 @@ class Committer:
         while True:
             pause = self._config.auto_commit_interval
             await asyncio.sleep(min(pause, self._backoff.delay(failures - 1)) if failures else pause)
-            try:
-                await self._commit_automatically(positions())
-            except KafkaError as error:
-                log.warning("an automatic commit failed: %s", error)
-                failures = failures + 1 if error.retriable else 0
-            else:
-                failures = 0
+            error = await self._commit_in_passing(positions())
+            failures = failures + 1 if error is not None and error.retriable else 0
 
-    async def _commit_automatically(self, offsets: dict[TopicPartition, OffsetAndMetadata]) -> None:
+    async def _commit_in_passing(
+        self, offsets: Mapping[TopicPartition, OffsetAndMetadata]
+    ) -> KafkaError | None:
         """One attempt: by the time of a second one there are newer positions to commit."""
         if not offsets or self._turn.locked():
-            return
+            return None
         if self.membership is not None and self.membership.commit_refusal() is not None:
-            return
+            return None
         async with self._turn:
             deadline = asyncio.get_running_loop().time() + self._config.connection.request_timeout
-            await self._commit_once(offsets, deadline)
+            return await self._outcome(offsets, self._commit_once(dict(offsets), deadline))
+
+    async def commit_automatically(
+        self, offsets: Mapping[TopicPartition, OffsetAndMetadata], deadline: float
+    ) -> None:
+        """Commit because it is time to, trying again until the deadline. What goes wrong is logged, not raised."""
+        if offsets:
+            await self._outcome(offsets, self.commit(offsets, deadline))
+
+    async def _outcome(
+        self, offsets: Mapping[TopicPartition, OffsetAndMetadata], commit: Coroutine[Any, Any, None]
+    ) -> KafkaError | None:
+        """Await a commit, tell who wants to know, and return what went wrong."""
+        failure = None
+        try:
+            await commit
+        except KafkaError as error:
+            log.warning("an automatic commit failed: %s", error)
+            failure = error
+        if self._told is not None:
+            try:
+                self._told(offsets, failure)
+            except Exception:
+                log.exception("the callback of an automatic commit failed")
+        return failure
 
     async def close(self) -> None:
         """End the automatic commits. Idempotent."""

@@ -92,11 +92,16 @@ class ConsumerEngine:
         self._started = self._closing = False
         self._closed = asyncio.Event()
         self._subscription.on_assignment = self._poke
+        self.on_auto_commit: Callable[..., object] | None = None
+        """Set before `start`: called with (offsets, None or an error) after each commit by the clock. Thread: loop."""
 
     # Thread: caller.
 
-    def take(self, max_records: int) -> dict[TopicPartition, list[ConsumerRecord]]:
-        """Up to `max_records` records by partition, without waiting; moves the positions past them.
+    def take(
+        self, max_records: int, partitions: Collection[TopicPartition] | None = None
+    ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        """Up to `max_records` records by partition (of these, or None: of all), without waiting; moves the positions
+        past them.
 
         `{}` when there are none, or when `wait_for_records` or `listener_call` has to come first. Raises what fetching,
         decoding or the group raised; ConsumerStoppedError after close.
@@ -107,7 +112,7 @@ class ConsumerEngine:
         membership.last_poll = time.monotonic()
         if membership.gate_waiting or membership.listener_call is not None:
             return self._buffer.take(0)
-        return self._buffer.take(max_records)
+        return self._buffer.take(max_records, partitions)
 
     @property
     def listener_call(self) -> ListenerCall | None:
@@ -131,12 +136,15 @@ class ConsumerEngine:
         if self._coordinator is not None:
             self._coordinator.start()
         if self._committer is not None and self._config.enable_auto_commit:
-            self._committer.start_auto(self._subscription.finished_positions)
+            self._committer.start_auto(self._subscription.finished_positions, self.on_auto_commit)
         self._on_subscription_changed()
 
-    async def wait_for_records(self, deadline: float) -> bool:
-        """Wait until `take` or `listener_call` has something, or the deadline (then False).
+    async def wait_for_records(
+        self, deadline: float, partitions: Collection[TopicPartition] | None = None
+    ) -> bool:
+        """Wait until `take` (of these partitions) or `listener_call` has something, or the deadline (then False).
 
+        Several tasks may wait at once.
         The caller is in a poll now, so a rebalance that waited for one goes on. Raises ConsumerStoppedError when the
         consumer is closed, also while this waits.
         """
@@ -148,7 +156,7 @@ class ConsumerEngine:
                 self._buffer.fail(error)
             if self._buffer.failing or self._membership.listener_call is not None:
                 return True
-            return not self._membership.gate_waiting and self._buffer.ready
+            return not self._membership.gate_waiting and self._buffer.ready_for(partitions)
 
         # Looking again is what tells the group that a poll is still going on.
         return await self._until(look, deadline, at_least_every=self._config.max_poll_interval / 2)
@@ -400,10 +408,16 @@ class ConsumerEngine:
         """
         if self._committer is None:
             raise self._needs_group("commit()")
-        chosen = self._subscription.consumed_positions(stop_at) if offsets is None else dict(offsets)
+        chosen = self.consumed(stop_at) if offsets is None else dict(offsets)
         if chosen:
             await self._committer.commit(chosen, deadline)
         return chosen
+
+    def consumed(
+        self, stop_at: Mapping[TopicPartition, int] = _NOTHING
+    ) -> dict[TopicPartition, OffsetAndMetadata]:
+        """What `commit` without offsets would commit now."""
+        return self._subscription.consumed_positions(stop_at)
 
     async def committed(
         self, partitions: Collection[TopicPartition], deadline: float

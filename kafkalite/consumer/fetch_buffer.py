@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Final, NamedTuple
 
 from kafkalite.errors import KafkaError
@@ -75,8 +75,10 @@ class FetchBuffer:
 
     # The thread that polls.
 
-    def take(self, max_records: int) -> dict[TopicPartition, list[ConsumerRecord]]:
-        """Up to `max_records` records, by partition, round-robin. Never waits.
+    def take(
+        self, max_records: int, partitions: Container[TopicPartition] | None = None
+    ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        """Up to `max_records` records, by partition (these only, unless None), round-robin. Never waits.
 
         Moves positions past what is returned. Raises what stands in the way, once everything before it was taken.
         """
@@ -92,7 +94,7 @@ class FetchBuffer:
         visits: list[_Visit] = []
         left = max_records
         try:
-            while left > 0 and (visit := self._turn()) is not None:
+            while left > 0 and (visit := self._turn(partitions)) is not None:
                 visits.append(visit)
                 self._read(visit, left)
                 left -= len(visit.records)
@@ -103,12 +105,17 @@ class FetchBuffer:
             raise
         return self._settle(visits)
 
-    def _turn(self) -> _Visit | None:
+    def _turn(self, partitions: Container[TopicPartition] | None) -> _Visit | None:
+        passed_over = 0
         with self._lock:
-            while self._queue:
-                state = self._queue.popleft()
+            while passed_over < len(self._queue):
+                state = self._queue[passed_over]
+                if partitions is not None and state.tp not in partitions:
+                    passed_over += 1  # it keeps its turn
+                    continue
+                del self._queue[passed_over]
                 state.queued = False
-                if not (state.paused or state.held) and _has_something(state):
+                if _deliverable(state):
                     return _Visit(state)
             return None
 
@@ -218,9 +225,14 @@ class FetchBuffer:
     @property
     def ready(self) -> bool:
         """Whether a take would return or raise something. Thread: any."""
+        return self.ready_for(None)
+
+    def ready_for(self, partitions: Container[TopicPartition] | None) -> bool:
+        """Whether a take of these partitions (None: of all) would return or raise something. Thread: any."""
         with self._lock:
             return self._error is not None or any(
-                not (state.paused or state.held) and _has_something(state) for state in self._queue
+                _deliverable(state) and (partitions is None or state.tp in partitions)
+                for state in self._queue
             )
 
     @property
@@ -280,9 +292,14 @@ class FetchBuffer:
             return error
 
     def jump(self, state: PartitionState, position: Position | None) -> None:
-        """Go on from another place."""
+        """Go on from another place. What lies between is not finished before the next take: the user may still be
+        working on the last record."""
         with self._lock:
+            finished = state.finished
             state.jump(position)
+            if finished is not None and position is not None and position.offset > finished.offset:
+                state.finished = finished
+                self._unfinished.append(state)
 
     def forget_undelivered(self, state: PartitionState) -> None:
         """Fetch again from where the reader is: what lies beyond is not in the log any more."""
@@ -368,6 +385,10 @@ def _is_down_to(state: PartitionState, size: int) -> bool:
     if size == EVERYTHING:
         return state.unpacker is None and not state.parts
     return state.buffered <= size
+
+
+def _deliverable(state: PartitionState) -> bool:
+    return not (state.paused or state.held) and _has_something(state)
 
 
 def _has_something(state: PartitionState) -> bool:

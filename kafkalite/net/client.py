@@ -271,7 +271,8 @@ class Client:
     def _anyone(self) -> int:
         nodes = self._pool.least_loaded(asyncio.get_running_loop().time())
         if not nodes:
-            raise NodeNotReadyError("no node of the cluster is known")
+            cause = f": {self._last_failure}" if self._last_failure else ""
+            raise NodeNotReadyError(f"no node of the cluster is known{cause}")
         return nodes[0]
 
     async def find_coordinator(self, kind: CoordinatorKeyType, key: str, *, deadline: float) -> int:
@@ -353,8 +354,8 @@ class Client:
         return self.metadata.add_topics(topics, asyncio.get_running_loop().time())
 
     async def wait_for_update(self, after: int, deadline: float) -> Cluster:
-        """Wait for a snapshot newer than generation `after`. Raises KafkaTimeoutError with the last cause."""
-        while self.cluster.generation <= after:
+        """Wait for an answer newer than generation `after`. Raises KafkaTimeoutError with the last cause."""
+        while self.metadata.answered <= after:
             if self._closed:
                 raise IllegalStateError("this client is closed")
             if not self.metadata.pending:
@@ -404,7 +405,8 @@ class Client:
             await self._ask_for_metadata()
         except KafkaError as error:
             self.metadata.on_failure(asyncio.get_running_loop().time())
-            self._last_failure = error
+            if not isinstance(error, NodeNotReadyError):  # else there is an older failure that is the cause
+                self._last_failure = error
             log.info("metadata could not be refreshed: %s", error)
             if self._should_rebootstrap(error):
                 await self._rebootstrap()
@@ -436,7 +438,8 @@ class Client:
         return self.metadata.failing_for(now) > config.metadata_recovery_rebootstrap_trigger
 
     async def _rebootstrap(self) -> None:
-        log.warning("no node can be used (%s): starting again from the bootstrap servers", self._last_failure)
+        level = logging.WARNING if self.cluster.nodes else logging.INFO  # the first time, not every time
+        log.log(level, "no node can be used (%s): starting again from bootstrap_servers", self._last_failure)
         self._pool.forget_nodes()
         self._coordinators.forget_all()
         self.metadata.forget_nodes()
@@ -445,7 +448,7 @@ class Client:
             await self._bootstrap()
         except KafkaError as error:
             self._last_failure = error
-            log.warning("%s", error)
+            log.log(level, "%s", error)
         else:
             self._last_failure = None
 

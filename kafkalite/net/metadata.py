@@ -133,6 +133,8 @@ class Metadata:
         self.max_age = max_age
         self.max_idle = max_idle
         self.allow_auto_create = allow_auto_create
+        self.answered = 0
+        """The generation of the newest picture that an answer made; hints and forgotten nodes make others."""
         self.failures = 0
         """Requests in a row that brought nothing."""
         self.wake: Callable[[], None] = _nobody
@@ -255,6 +257,7 @@ class Metadata:
         self._quiet = 0 if news else self._quiet + 1
         if not self._hurry:
             self._wait(now, self._quiet)
+        self.answered = old.generation + 1
         return self._publish(
             replace(
                 old,
@@ -286,7 +289,8 @@ class Metadata:
     def forget_nodes(self) -> None:
         """Start again from the bootstrap servers: topics stay known, where their leaders live does not (KIP-899)."""
         self._wanted = True
-        self._publish(replace(self.snapshot, nodes={}))
+        if self.snapshot.nodes:
+            self._publish(replace(self.snapshot, nodes={}))
 
     def _publish(self, cluster: Cluster) -> Cluster:
         names = {t.topic_id: t.name for t in cluster.topics.values() if t.topic_id != ZERO_UUID}

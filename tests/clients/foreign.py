@@ -45,8 +45,6 @@ class Client(NamedTuple):
     command: tuple[str, ...]
     codecs: tuple[str, ...] = ALL_CODECS
     """kafkajs has only gzip on board."""
-    range: bool = True
-    """Whether it can divide partitions by range, as kafkalite does; else it shares no group with it."""
     environment: tuple[tuple[str, str], ...] = ()
 
     def environ(self) -> dict[str, str]:
@@ -158,15 +156,14 @@ def _node_modules() -> str:
 
 def _python_client(name: str) -> Client:
     program = PROGRAMS / f"{name.replace('-', '_')}_client.py"
-    # aiokafka divides by round robin only, unless told otherwise.
-    return Client(name, (_python(), str(program)), range=name != "aiokafka")
+    return Client(name, (_python(), str(program)))
 
 
 def _kafkajs() -> Client:
     node = cache.tool("node")
     environment = (("NODE_PATH", _node_modules()),)
     program = str(PROGRAMS / "kafkajs_client.js")
-    return Client("kafkajs", (node, program), ("none", "gzip"), range=False, environment=environment)
+    return Client("kafkajs", (node, program), ("none", "gzip"), environment)
 
 
 def _java() -> Client:
@@ -197,3 +194,6 @@ CLIENTS: dict[str, Callable[[], Client]] = {
     "kcat": _kcat,
     "kafkalite": kafkalite,
 }
+
+BY_RANGE = [name for name in CLIENTS if name not in ("kafkajs", "kafkalite")]
+"""Those that divide partitions as kafkalite does, and so can share a group with it. kafkajs knows round robin only."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from . import foreign
-from .conftest import PARTITIONS, StartMember
+from .conftest import PARTITIONS, StartMember, get
 from .foreign import Client, shared, until
 from .programs import contract
 
@@ -106,14 +106,11 @@ def test_two_members_share_and_a_third_takes_over(
 
 
 @pytest.mark.parametrize("leader", ["kafkalite", "the other"])
+@pytest.mark.parametrize("name", foreign.BY_RANGE)
 def test_it_shares_a_group_with_kafkalite(
-    client: Client, leader: str, bootstrap: str, topic: str, start_member: StartMember
+    name: str, leader: str, bootstrap: str, topic: str, start_member: StartMember
 ) -> None:
-    if not client.range or client.name == "kafkalite":
-        pytest.skip(
-            f"{client.name} divides partitions in another way" if not client.range else "it is kafkalite"
-        )
-    ours = foreign.kafkalite()
+    client, ours = get(name), foreign.kafkalite()
     # The first member leads: it divides the partitions for both, from what the other one says of itself.
     first = start_member(ours if leader == "kafkalite" else client)
     until(lambda: shared(first) == list(range(PARTITIONS)), first)

@@ -426,6 +426,64 @@ async def test_automatic_commits_keep_out_of_the_way(caplog):
 
 
 @in_virtual_time
+async def test_the_outcomes_of_automatic_commits_are_told(caplog):
+    async with room(auto_commit_interval_ms=60_000) as r:
+        told = []
+
+        def note(offsets, error):
+            told.append((offsets, error))
+            raise ValueError("the user's own")
+
+        r.cluster.script(OffsetCommitRequest, 29)
+        r.committer.start_auto(lambda: dict(FIVE), note)
+        await asyncio.sleep(65)
+        r.member.refusal = RebalanceInProgressError("not now")  # then there is no attempt to tell of
+        await asyncio.sleep(60)
+        r.member.refusal = None
+        await asyncio.sleep(60)
+        (first, error), second = told
+        assert first == FIVE
+        assert isinstance(error, TopicAuthorizationFailedError)
+        assert second == (FIVE, None)
+        assert "the callback of an automatic commit failed" in caplog.text
+
+
+@in_virtual_time
+async def test_the_outcome_of_automatic_commits_is_told(caplog):
+    async with room(auto_commit_interval_ms=1000) as r:
+        told = []
+
+        def tell(offsets, error):
+            told.append((dict(offsets), error))
+            raise ValueError("the callback is broken")
+
+        r.cluster.script(OffsetCommitRequest, lambda request: None, 29)
+        r.committer.start_auto(lambda: dict(FIVE), tell)
+        await asyncio.sleep(2.5)
+        (_, none), (_, error) = told
+        assert none is None
+        assert isinstance(error, TopicAuthorizationFailedError)
+        assert [offsets for offsets, _ in told] == [FIVE] * 2
+        assert "the callback of an automatic commit failed" in caplog.text
+        r.member.refusal = RebalanceInProgressError("not now")
+        await asyncio.sleep(2.5)
+        assert len(told) == 2  # nothing was tried
+
+
+@in_virtual_time
+async def test_a_commit_before_a_rebalance_is_tried_again_and_told_but_not_raised():
+    async with room() as r:
+        told = []
+        r.committer.start_auto(dict, lambda offsets, error: told.append((offsets, type(error))))
+        r.cluster.script(OffsetCommitRequest, 14)
+        await r.committer.commit_automatically(FIVE, r.within(10))
+        await r.committer.commit_automatically({}, r.within(10))
+        r.cluster.script(OffsetCommitRequest, *[14] * 1000)
+        await r.committer.commit_automatically(FIVE, r.within(10))
+        assert told == [(FIVE, type(None)), (FIVE, KafkaTimeoutError)]
+
+
+@in_virtual_time
 async def test_closing_twice():
     async with room() as r:
         r.committer.start_auto(dict)

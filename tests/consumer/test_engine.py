@@ -481,8 +481,8 @@ class FakeCommitter:
     async def committed(self, partitions, deadline):
         return {tp: self.stored.get(tp) for tp in partitions}
 
-    def start_auto(self, positions):
-        self.auto = positions
+    def start_auto(self, positions, told=None):
+        self.auto, self.told = positions, told
 
     async def close(self):
         self.closed = True
@@ -564,6 +564,8 @@ async def test_commit_what_was_taken(make, group):
     assert await consumer.commit(None, soon()) == everything
     lowered = everything | {T0: OffsetAndMetadata(1, "", 0)}
     assert await consumer.commit(None, soon(), {T0: 1}) == lowered
+    assert consumer.consumed() == everything
+    assert consumer.consumed({T0: 1}) == lowered
     assert await consumer.commit({T0: OffsetAndMetadata(9, "x")}, soon()) == {T0: OffsetAndMetadata(9, "x")}
     assert consumer._committer.commits == [everything, lowered, {T0: OffsetAndMetadata(9, "x")}]
 
@@ -575,6 +577,29 @@ async def test_automatic_commits_spare_what_the_user_may_be_working_on(make, gro
     assert consumer._committer.auto() == {T0: OffsetAndMetadata(0, "", 0)}
     assert await consumer.values(1) == [b"c"]
     assert consumer._committer.auto() == {T0: OffsetAndMetadata(2, "", 0)}
+
+
+async def test_who_is_told_of_automatic_commits(cluster, group):
+    consumer = Consumer(config(group_id="g"), client=cluster.client())
+    consumer.on_auto_commit = print
+    await consumer.start()
+    assert consumer._committer.told is print
+    await consumer.close(1)
+
+
+async def test_reading_certain_partitions(make):
+    consumer = await make()
+    consumer.assign([T0, T1])
+    assert await consumer.wait_for_records(soon(), {T1})
+    assert [r.value for r in consumer.take(10, {T1})[T1]] == [b"x"]
+    assert consumer.take(10, {T1}) == {}
+    of_one = asyncio.create_task(consumer.wait_for_records(soon(), {T1}))
+    of_all = asyncio.create_task(consumer.wait_for_records(soon()))
+    assert await of_all
+    assert not of_one.done()
+    assert [r.value for r in consumer.take(10)[T0]] == [b"a", b"b", b"c"]
+    consumer.seek(T1, 0)
+    assert await of_one
 
 
 async def test_seek_to_committed(make, group):

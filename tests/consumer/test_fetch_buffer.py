@@ -252,6 +252,49 @@ def test_finished_trails_consumed_by_one_take(buffer):
     assert buffer.consumed([state]) == buffer.finished([state]) == {}
 
 
+def test_what_a_jump_skips_is_not_finished_before_the_next_take(buffer):
+    """A user who pauses or seeks inside a loop may still be working on the last record."""
+    state = state_of()
+    tp = state.tp
+    put(buffer, state, 4)
+    buffer.take(3)
+    buffer.jump(state, Position(2))
+    assert buffer.consumed([state]) == {tp: Position(2)}
+    assert buffer.finished([state]) == {tp: Position(0)}
+    buffer.take(0)
+    assert buffer.finished([state]) == {tp: Position(2)}
+    buffer.jump(state, Position(1))
+    assert buffer.finished([state]) == {tp: Position(1)}
+
+
+def test_a_take_of_certain_partitions_leaves_the_others_their_turns(buffer):
+    zero, one, two = (state_of(n) for n in range(3))
+    for state in (zero, one, two):
+        put(buffer, state)
+    assert buffer.ready_for({one.tp})
+    assert offsets(buffer.take(10, {one.tp})) == {1: [0]}
+    assert not buffer.ready_for({one.tp})
+    assert buffer.take(10, {one.tp}) == {}
+    assert buffer.ready_for(None)
+    assert buffer.ready_for({two.tp})
+    assert offsets(buffer.take(1)) == {0: [0]}
+    assert offsets(buffer.take(10, {zero.tp, two.tp})) == {2: [0]}
+    assert not buffer.ready
+
+
+def test_a_take_of_certain_partitions_raises_their_errors_and_those_of_the_whole_consumer(buffer):
+    zero, one = state_of(0), state_of(1)
+    buffer.fail(KafkaError("of zero"), zero)
+    assert not buffer.ready_for({one.tp})
+    assert buffer.take(10, {one.tp}) == {}
+    buffer.fail(KafkaError("of all"))
+    assert buffer.ready_for({one.tp})
+    with pytest.raises(KafkaError, match="of all"):
+        buffer.take(10, {one.tp})
+    with pytest.raises(KafkaError, match="of zero"):
+        buffer.take(10, {zero.tp})
+
+
 # Errors.
 
 

@@ -236,7 +236,10 @@ def test_starting_again_keeps_topics_but_not_where_leaders_live() -> None:
     before = learn(metadata, topic("t", 1, epoch=5))
     metadata.forget_nodes()
     cluster = metadata.snapshot
+    metadata.forget_nodes()
+    assert metadata.snapshot is cluster
     assert cluster.generation == before.generation + 1
+    assert metadata.answered == before.generation
     assert cluster.nodes == {}
     assert cluster.leader_of("t", 0) is None
     assert len(cluster.partitions_of("t") or ()) == 1

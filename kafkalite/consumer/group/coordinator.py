@@ -168,8 +168,7 @@ class GroupCoordinator:
 
     def _begin_life(self) -> None:
         self._life = self._tasks.spawn(self._live(), f"kafkalite: member of {self._member.group_id}")
-        if self._poll_timer is None:
-            self._check_poll()
+        self._check_poll()
 
     def _end_life(self) -> None:
         if self._life is not None:
@@ -216,20 +215,14 @@ class GroupCoordinator:
         """Give up everything we own, having committed it, and tell the listener (the eager protocol)."""
         owned = self._subscription.assigned()
         if owned and self._config.enable_auto_commit and self._member.state is State.STABLE:
-            await self._commit_everything()
+            # The user is in a poll, so all that was taken counts.
+            deadline = asyncio.get_running_loop().time() + self._config.connection.request_timeout
+            await self._committer.commit_automatically(self._subscription.consumed_positions(), deadline)
+            await asyncio.sleep(0)  # if the commit showed that the membership is over, this ends here
         if owned:
             await self._tell("revoked" if self._member.state is State.STABLE else "lost", owned)
         self._subscription.set_assignment(())
         self.gate_waiting = False
-
-    async def _commit_everything(self) -> None:
-        """The user is in a poll, so all that was taken counts."""
-        deadline = asyncio.get_running_loop().time() + self._config.connection.request_timeout
-        try:
-            await self._committer.commit(self._subscription.consumed_positions(), deadline)
-        except KafkaError as error:
-            log.warning("the automatic commit before a rebalance failed: %s", error)
-            await asyncio.sleep(0)  # if it showed that the membership is over, this ends here
 
     async def _tell(
         self, kind: Literal["revoked", "assigned", "lost"], partitions: frozenset[TopicPartition]
@@ -358,10 +351,9 @@ class GroupCoordinator:
     # What may happen at any time.
 
     def _request_rejoin(self, reason: str) -> None:
-        if self._life is not None:
-            log.info("%s joins anew: %s", self._member, reason)
-            self._member.reason = reason
-            self._rejoin.set()
+        log.info("%s joins anew: %s", self._member, reason)
+        self._member.reason = reason
+        self._rejoin.set()
 
     def _follow(self, outcome: Outcome) -> None:
         """Do what an answer to a heartbeat or a commit asks for."""
@@ -375,8 +367,7 @@ class GroupCoordinator:
 
     def _fail(self, error: KafkaError) -> None:
         """Have the next poll raise this."""
-        if self._error is None or not self._error.fatal:
-            self._error = error
+        self._error = error
         self._on_event()
 
     def _die(self, error: KafkaError) -> None:

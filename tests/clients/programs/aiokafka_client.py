@@ -3,6 +3,7 @@
 import asyncio
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from contract import ended, headers, key, main, show, show_record, value
 
 
@@ -55,6 +56,7 @@ async def member(bootstrap, topic, group):
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         heartbeat_interval_ms=300,
+        partition_assignment_strategy=(RangePartitionAssignor,),
     )
     consumer.subscribe([topic], listener=Listener())
     await consumer.start()
