@@ -5,6 +5,7 @@ room's; an error of one topic names that topic.
 """
 
 from .cluster import BrokerDescription, ClusterDescription, describe_cluster
+from .new_topics import NewPartitions, NewTopic, NewTopics, PartitionCounts
 from .topics import (
     CreatedTopic,
     CreatedTopics,
@@ -12,10 +13,6 @@ from .topics import (
     DeletedTopics,
     GrownTopic,
     GrownTopics,
-    NewPartitions,
-    NewTopic,
-    NewTopics,
-    PartitionCounts,
     PartitionDescription,
     TopicDescription,
     create_partitions,

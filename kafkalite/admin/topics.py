@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 from uuid import UUID
 
-from kafkalite.errors import KafkaError, KafkaTimeoutError, error_class, error_for
+from kafkalite.errors import KafkaError, KafkaTimeoutError, UnsupportedVersionError, error_class, error_for
 from kafkalite.protocol.codes import ErrorCode
-from kafkalite.protocol.errors import EncodeError
-from kafkalite.protocol.messages.create_partitions import (
-    CreatePartitionsAssignment,
-    CreatePartitionsRequest,
-    CreatePartitionsTopic,
-)
-from kafkalite.protocol.messages.create_topics import (
-    CreatableReplicaAssignment,
-    CreatableTopic,
-    CreatableTopicConfig,
-    CreateTopicsRequest,
-)
+from kafkalite.protocol.messages.create_partitions import CreatePartitionsRequest
+from kafkalite.protocol.messages.create_topics import CreateTopicsRequest
 from kafkalite.protocol.messages.delete_topics import DeleteTopicsRequest, DeleteTopicState
 from kafkalite.protocol.messages.metadata import (
     MetadataRequest,
@@ -30,62 +19,15 @@ from kafkalite.protocol.messages.metadata import (
     MetadataResponseTopic,
 )
 
+from .new_topics import NewTopics, PartitionCounts, check_name, creatable, growth, listed
+
 if TYPE_CHECKING:
     from kafkalite.net.client import Client
 
 T = TypeVar("T")
 V = TypeVar("V")
 
-NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 VISIBILITY_CHECK = 0.05  # seconds between two looks for a new topic's leaders
-
-
-class NewTopic:
-    """A topic to be made.
-
-    `num_partitions` and `replication_factor` are -1 (the default) for the broker's own defaults, and must both be
-    -1 with `replica_assignments`: partition -> broker ids, first the preferred leader. `topic_configs` are Kafka's
-    topic settings (`{"retention.ms": "60000"}`).
-    """
-
-    __slots__ = ("name", "num_partitions", "replica_assignments", "replication_factor", "topic_configs")
-
-    def __init__(
-        self,
-        name: str,
-        num_partitions: int = -1,
-        replication_factor: int = -1,
-        replica_assignments: Mapping[int, Sequence[int]] | None = None,
-        topic_configs: Mapping[str, object] | None = None,
-    ) -> None:
-        self.name = name
-        self.num_partitions = num_partitions
-        self.replication_factor = replication_factor
-        self.replica_assignments = dict(replica_assignments or {})
-        self.topic_configs = dict(topic_configs or {})
-
-    def __repr__(self) -> str:
-        return (
-            f"NewTopic({self.name!r}, num_partitions={self.num_partitions}, "
-            f"replication_factor={self.replication_factor})"
-        )
-
-
-class NewPartitions:
-    """How many partitions a topic shall have in all, and, if wished, the brokers of each added one."""
-
-    __slots__ = ("new_assignments", "total_count")
-
-    def __init__(self, total_count: int, new_assignments: Sequence[Sequence[int]] | None = None) -> None:
-        self.total_count = total_count
-        self.new_assignments = new_assignments
-
-    def __repr__(self) -> str:
-        return f"NewPartitions({self.total_count})"
-
-
-NewTopics = Iterable[NewTopic | str] | Mapping[str, Mapping[str, object]]
-PartitionCounts = Mapping[str, int | NewPartitions | Mapping[str, object]]
 
 
 class CreatedTopic(TypedDict):
@@ -158,7 +100,7 @@ async def create_topics(
     """
     if validate_only and wait_for_metadata:
         raise ValueError("validate_only makes no topics: there is nothing for wait_for_metadata to wait for")
-    pending = {topic.name: topic for topic in _creatable(new_topics)}
+    pending = {topic.name: topic for topic in creatable(new_topics)}
     deadline = time.monotonic() + timeout
     done: dict[str, CreatedTopic] = {}
 
@@ -195,7 +137,7 @@ async def delete_topics(
     client: Client, topics: Iterable[str | UUID], *, timeout: float, raise_errors: bool = True
 ) -> DeletedTopics:
     """Delete topics by name, or by id (KIP-516). Deletion itself finishes a little later. `timeout` in seconds."""
-    pending: dict[str | UUID, str | UUID] = {topic: topic for topic in _listed(topics, "topics")}
+    pending: dict[str | UUID, str | UUID] = {topic: topic for topic in listed(topics, "topics")}
     for topic in pending:
         if not isinstance(topic, UUID):
             check_name(topic)
@@ -211,7 +153,7 @@ async def delete_topics(
             answer = await client.send_to_controller(
                 DeleteTopicsRequest(topics=states, timeout_ms=left), deadline=deadline
             )
-        except EncodeError:  # a broker before 2.8 takes names only
+        except UnsupportedVersionError:  # a broker before 2.8 takes names only
             names = [t for t in pending if isinstance(t, str)]
             if len(names) < len(pending):
                 raise
@@ -243,7 +185,7 @@ async def create_partitions(
     raise_errors: bool = True,
 ) -> GrownTopics:
     """Give topics more partitions: topic -> the new total, or `NewPartitions`. `timeout` in seconds."""
-    pending = {topic.name: topic for topic in _growth(topic_partitions)}
+    pending = {topic.name: topic for topic in growth(topic_partitions)}
     deadline = time.monotonic() + timeout
     done: dict[str, GrownTopic] = {}
 
@@ -280,7 +222,7 @@ async def describe_topics(
 
     A topic that does not exist has a nonzero `error_code` in its entry; nothing is raised for it.
     """
-    wanted = None if topics is None else _listed(topics, "topics")
+    wanted = None if topics is None else listed(topics, "topics")
     return [_described(topic) for topic in await _metadata(client, wanted, time.monotonic() + timeout)]
 
 
@@ -299,125 +241,6 @@ async def wait_for_topics(client: Client, topic_names: Iterable[str], *, timeout
         if time.monotonic() + VISIBILITY_CHECK > deadline:
             raise KafkaTimeoutError(f"topics not ready within {timeout:g} s: {missing}")
         await asyncio.sleep(VISIBILITY_CHECK)
-
-
-def check_name(name: str) -> None:
-    """Raise TypeError or ValueError for what cannot be a topic's name."""
-    if not isinstance(name, str):
-        raise TypeError(f"a topic's name is a str, not {type(name).__name__}: {name!r}")
-    if not NAME.fullmatch(name) or name in (".", ".."):
-        raise ValueError(
-            f"{name!r} cannot be a topic's name: 1 to 249 characters out of a-z, A-Z, 0-9, '.', '_' and '-', "
-            "and not '.' or '..'"
-        )
-
-
-# --- what is asked for, checked
-
-
-def _listed(items: Iterable[T], what: str) -> list[T]:
-    if isinstance(items, (str, bytes)):
-        raise TypeError(f"{what} must be a list, not the single {type(items).__name__} {items!r}")
-    listed = list(items)
-    if len(set(listed)) < len(listed):
-        raise ValueError(f"{what} has the same entry twice: {listed}")
-    return listed
-
-
-def _creatable(new_topics: NewTopics) -> list[CreatableTopic]:
-    if isinstance(new_topics, (str, bytes, NewTopic)):
-        raise TypeError(f"new_topics must be a list of topics, not the single {new_topics!r}")
-    wishes: list[NewTopic] = []
-    if isinstance(new_topics, Mapping):
-        wishes.extend(_from_options(name, options) for name, options in new_topics.items())
-    else:
-        wishes.extend(t if isinstance(t, NewTopic) else NewTopic(t) for t in new_topics)
-    _listed([wish.name for wish in wishes], "new_topics")
-    if not wishes:
-        raise ValueError("new_topics is empty: there is no topic to create")
-    return [_creatable_topic(wish) for wish in wishes]
-
-
-def _from_options(name: str, options: Mapping[str, object]) -> NewTopic:
-    known = {"num_partitions", "replication_factor", "assignments", "configs"}
-    if unknown := set(options) - known:
-        raise ValueError(f"topic {name!r}: unknown {sorted(unknown)}; known are {sorted(known)}")
-    return NewTopic(
-        name,
-        options.get("num_partitions", -1),  # type: ignore[arg-type]
-        options.get("replication_factor", -1),  # type: ignore[arg-type]
-        options.get("assignments"),  # type: ignore[arg-type]
-        options.get("configs"),  # type: ignore[arg-type]
-    )
-
-
-def _creatable_topic(wish: NewTopic) -> CreatableTopic:
-    check_name(wish.name)
-    assignments = wish.replica_assignments
-    for what, number in (
-        ("num_partitions", wish.num_partitions),
-        ("replication_factor", wish.replication_factor),
-    ):
-        if not isinstance(number, int) or isinstance(number, bool):
-            raise TypeError(f"topic {wish.name!r}: {what} is an int, not {number!r}")
-        if number != -1 and number < 1:
-            raise ValueError(
-                f"topic {wish.name!r}: {what} is {number}; use 1 or more, or -1 for the broker's default"
-            )
-        if number != -1 and assignments:
-            raise ValueError(f"topic {wish.name!r}: give either {what} or replica_assignments, not both")
-    if assignments and sorted(assignments) != list(range(len(assignments))):
-        raise ValueError(
-            f"topic {wish.name!r}: replica_assignments must name partitions 0 to {len(assignments) - 1}, "
-            f"not {sorted(assignments)}"
-        )
-    return CreatableTopic(
-        name=wish.name,
-        num_partitions=wish.num_partitions,
-        replication_factor=wish.replication_factor,
-        assignments=[
-            CreatableReplicaAssignment(partition_index=partition, broker_ids=list(brokers))
-            for partition, brokers in sorted(assignments.items())
-        ],
-        configs=[
-            CreatableTopicConfig(name=name, value=_config_text(value))
-            for name, value in wish.topic_configs.items()
-        ],
-    )
-
-
-def _config_text(value: object) -> str | None:
-    """Kafka's settings travel as text; its booleans are lower case."""
-    if value is None or isinstance(value, str):
-        return value
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _growth(topic_partitions: PartitionCounts) -> list[CreatePartitionsTopic]:
-    if not isinstance(topic_partitions, Mapping):
-        raise TypeError("topic_partitions must map each topic to its new number of partitions")
-    if not topic_partitions:
-        raise ValueError("topic_partitions is empty: there is no topic to grow")
-    topics = []
-    for name, wish in topic_partitions.items():
-        check_name(name)
-        if isinstance(wish, Mapping):
-            wish = NewPartitions(wish["count"], wish.get("assignments"))  # type: ignore[arg-type]
-        elif not isinstance(wish, NewPartitions):
-            wish = NewPartitions(wish)
-        if not isinstance(wish.total_count, int) or wish.total_count < 1:
-            raise ValueError(f"topic {name!r}: the number of partitions must be 1 or more, not {wish!r}")
-        assignments = wish.new_assignments
-        topics.append(
-            CreatePartitionsTopic(
-                name=name,
-                count=wish.total_count,
-                assignments=None
-                if assignments is None
-                else [CreatePartitionsAssignment(broker_ids=list(brokers)) for brokers in assignments],
-            )
-        )
-    return topics
 
 
 # --- asking, and what the answers mean

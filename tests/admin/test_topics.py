@@ -3,16 +3,16 @@ from uuid import UUID
 import pytest
 
 from kafkalite.admin import topics
-from kafkalite.admin.topics import NewPartitions, NewTopic
+from kafkalite.admin.new_topics import NewPartitions, NewTopic
 from kafkalite.errors import (
     InvalidPartitionsError,
     KafkaTimeoutError,
     PolicyViolationError,
     TopicAlreadyExistsError,
     UnknownTopicOrPartitionError,
+    UnsupportedVersionError,
 )
 from kafkalite.protocol.codes import ErrorCode
-from kafkalite.protocol.errors import EncodeError
 from kafkalite.protocol.fields import ZERO_UUID
 from kafkalite.protocol.messages.create_partitions import (
     CreatePartitionsAssignment,
@@ -285,11 +285,11 @@ async def test_delete_asks_again_only_for_what_is_left():
 
 
 async def test_an_old_broker_takes_names_only():
-    client = Answering(EncodeError("topics"), deleted(a=0))
+    client = Answering(UnsupportedVersionError("topics"), deleted(a=0))
     await topics.delete_topics(client, ["a"], timeout=1)
     assert client.asked[1].topic_names == ["a"]
-    with pytest.raises(EncodeError):
-        await topics.delete_topics(Answering(EncodeError("topics")), [ID], timeout=1)
+    with pytest.raises(UnsupportedVersionError):
+        await topics.delete_topics(Answering(UnsupportedVersionError("topics")), [ID], timeout=1)
 
 
 @pytest.mark.parametrize(

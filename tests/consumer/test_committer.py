@@ -449,28 +449,6 @@ async def test_the_outcomes_of_automatic_commits_are_told(caplog):
 
 
 @in_virtual_time
-async def test_the_outcome_of_automatic_commits_is_told(caplog):
-    async with room(auto_commit_interval_ms=1000) as r:
-        told = []
-
-        def tell(offsets, error):
-            told.append((dict(offsets), error))
-            raise ValueError("the callback is broken")
-
-        r.cluster.script(OffsetCommitRequest, lambda request: None, 29)
-        r.committer.start_auto(lambda: dict(FIVE), tell)
-        await asyncio.sleep(2.5)
-        (_, none), (_, error) = told
-        assert none is None
-        assert isinstance(error, TopicAuthorizationFailedError)
-        assert [offsets for offsets, _ in told] == [FIVE] * 2
-        assert "the callback of an automatic commit failed" in caplog.text
-        r.member.refusal = RebalanceInProgressError("not now")
-        await asyncio.sleep(2.5)
-        assert len(told) == 2  # nothing was tried
-
-
-@in_virtual_time
 async def test_a_commit_before_a_rebalance_is_tried_again_and_told_but_not_raised():
     async with room() as r:
         told = []

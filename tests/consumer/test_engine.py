@@ -579,12 +579,11 @@ async def test_automatic_commits_spare_what_the_user_may_be_working_on(make, gro
     assert consumer._committer.auto() == {T0: OffsetAndMetadata(2, "", 0)}
 
 
-async def test_who_is_told_of_automatic_commits(cluster, group):
-    consumer = Consumer(config(group_id="g"), client=cluster.client())
+async def test_who_is_told_of_automatic_commits(make, group):
+    consumer = await make(start=False, group_id="g")
     consumer.on_auto_commit = print
     await consumer.start()
     assert consumer._committer.told is print
-    await consumer.close(1)
 
 
 async def test_reading_certain_partitions(make):

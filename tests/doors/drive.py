@@ -12,6 +12,8 @@ import time
 from functools import partial
 from uuid import uuid4
 
+import pytest
+
 from kafkalite import (
     AsyncKafkaAdminClient,
     AsyncKafkaConsumer,
@@ -84,6 +86,14 @@ class DrivenConsumer(Driven):
             for batch in (await self.poll(timeout_ms=min(500, int(left * 1000) + 1))).values():
                 records.extend(batch)
         return records
+
+    async def poll_cut_short(self):
+        """A poll that the user gives up: in the aio door it is cancelled, in the sync door its time is short."""
+        if self.door == "sync":
+            assert await self.poll(timeout_ms=10) == {}
+        else:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(self.poll(timeout_ms=60_000), 0.01)
 
     async def until_assigned(self, count=None, *, patience=PATIENCE):
         """Poll until partitions are assigned (exactly `count`, if given); records that come meanwhile are dropped."""

@@ -10,18 +10,31 @@ from kafkalite.errors import IllegalStateError
 from .drive import PATIENCE, partitions_of, unique
 
 
-async def poll_on(consumer, stop):
-    """What a member's own program does meanwhile."""
-    while not stop.is_set():
-        await consumer.poll(timeout_ms=100)
+class Member:
+    """A consumer whose own program polls on, in the background, until it is told to stop."""
+
+    def __init__(self, consumer, polled):
+        self.consumer = consumer
+        self._polled = polled
+        self._stop = False
+        self._task = asyncio.create_task(self._poll_on())
+
+    async def _poll_on(self):
+        while not self._stop:
+            await self.consumer.poll(timeout_ms=100)
+            self._polled.set()
+
+    async def stop(self):
+        """End between two polls: one thread, or task, at a time."""
+        self._stop = True
+        await self._task
 
 
-async def until(condition, what):
-    """Wait for something that the members bring about by polling."""
+async def until(condition):
+    """Wait for something that polling brings about; the condition polls, or waits for those who do."""
     async with asyncio.timeout(PATIENCE):
         while not await condition():
-            await asyncio.sleep(0.02)
-    return what
+            pass
 
 
 async def test_commit_and_go_on_from_there(door):
@@ -84,7 +97,7 @@ async def test_automatic_commits_happen_while_polling(door):
             await consumer.poll(timeout_ms=20)
             return await consumer.committed(partition) == 6
 
-        await until(committed, "the automatic commit")
+        await until(committed)
 
 
 async def test_commit_needs_a_group(door):
@@ -97,34 +110,29 @@ async def test_commit_needs_a_group(door):
 async def test_three_members_share_and_one_leaves(door):
     topic, group = await door.topic(partitions=6), unique("group")
     everything = set(partitions_of(topic, 6))
-    stop = asyncio.Event()
-    members = [await door.consumer(topic, group_id=group, heartbeat_interval_ms=100) for _ in range(3)]
-    polling = [asyncio.create_task(poll_on(member, stop)) for member in members]
+    polled = asyncio.Event()
+    members = [
+        Member(await door.consumer(topic, group_id=group, heartbeat_interval_ms=100), polled)
+        for _ in range(3)
+    ]
 
     def shared(sizes):
         async def check():
-            parts = [set(await member.assignment()) for member in members]
+            await polled.wait()
+            polled.clear()
+            parts = [set(await member.consumer.assignment()) for member in members]
             return sorted(map(len, parts)) == sizes and set().union(*parts) == everything
 
         return check
 
     try:
-        await until(shared([2, 2, 2]), "three members with two partitions each")
-        leaver, leaving = members.pop(), polling.pop()
-        # Its own poll ends before it closes: one thread, or task, at a time.
-        await stop_one(leaving)
-        await leaver.close()
-        await until(shared([3, 3]), "two members with three partitions each")
+        await until(shared([2, 2, 2]))
+        leaver = members.pop()
+        await leaver.stop()
+        await leaver.consumer.close()
+        await until(shared([3, 3]))
     finally:
-        stop.set()
-        await asyncio.gather(*polling, return_exceptions=True)
-
-
-async def stop_one(task):
-    """End a polling task between two polls."""
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    await asyncio.sleep(0.3)  # the sync door's worker thread finishes its poll of 100 ms
+        await asyncio.gather(*(member.stop() for member in members))
 
 
 class Diary(ConsumerRebalanceListener):
@@ -156,13 +164,11 @@ async def test_a_listener_is_told_where_the_user_polls(door):
     assert diary.entries[-1] == ("assigned", partitions_of(topic, 2))
 
     await second.subscribe([topic])
-    stop = asyncio.Event()
-    polling = asyncio.create_task(poll_on(second, stop))
+    other = Member(second, asyncio.Event())
     try:
         await first.until_assigned(1)
     finally:
-        stop.set()
-        await polling
+        await other.stop()
     assert ("revoked", partitions_of(topic, 2)) in diary.entries
     assert diary.entries[-1][0] == "assigned"
 
@@ -225,7 +231,7 @@ async def test_a_new_subscription_replaces_the_old(door):
         await consumer.poll(timeout_ms=50)
         return await consumer.assignment() == {TopicPartition(second, 0)}
 
-    await until(moved, "the new topic")
+    await until(moved)
     await consumer.unsubscribe()
     assert not await consumer.subscription()
     assert not await consumer.assignment()

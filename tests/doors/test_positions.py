@@ -99,7 +99,7 @@ async def test_no_reset_says_so(door, ten):
 async def test_out_of_range_resets_or_says_so(door, ten):
     forgiving = await assigned(door, ten, auto_offset_reset="earliest")
     await forgiving.seek(ten, 1000)
-    assert numbers(await forgiving.read(1)) == [0] or True
+    assert numbers(await forgiving.read(10)) == list(range(10))
     strict = await assigned(door, ten, auto_offset_reset="none")
     await strict.seek(ten, 1000)
     with pytest.raises(OffsetOutOfRangeError, match="1000"):

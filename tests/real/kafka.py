@@ -35,6 +35,9 @@ SETTINGS = {
     "offsets.topic.num.partitions": "5",
     "transaction.state.log.num.partitions": "5",
     "share.coordinator.state.topic.num.partitions": "5",
+    # A dead node is noticed soon.
+    "broker.session.timeout.ms": "4000",
+    "broker.heartbeat.interval.ms": "500",
     # Tests write records that are years old; they stay.
     "log.retention.ms": "-1",
 }

@@ -30,7 +30,9 @@ class AbortedFilter:
         while self._waiting and self._waiting[0][0] <= batch.last_offset:
             self._active.add(heappop(self._waiting)[1])
         if batch.is_control:
-            if batch.producer_id in self._active and batch.control().type == ControlRecordType.ABORT:
+            # Compaction may have left the header of a marker only: then its transaction is long settled.
+            ends = batch.producer_id in self._active and batch.record_count > 0
+            if ends and batch.control().type == ControlRecordType.ABORT:
                 self._active.discard(batch.producer_id)
             return False
         return not (batch.is_transactional and batch.producer_id in self._active)

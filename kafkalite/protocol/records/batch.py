@@ -59,7 +59,6 @@ class Batch:
     """One entry of a record set: its header, read; its records, not yet."""
 
     __slots__ = (
-        "_columns",
         "attributes",
         "base_offset",
         "base_sequence",
@@ -78,6 +77,7 @@ class Batch:
     data: memoryview
     """The whole entry, header included."""
     base_offset: int
+    """0 for a compressed entry of an old format, which tells the offset of its last message only."""
     last_offset: int
     """Base offset + last offset delta: compaction keeps it even if that record went."""
     leader_epoch: int
@@ -91,7 +91,6 @@ class Batch:
     base_sequence: int
     record_count: int
     """Records inside; -1 for a compressed entry of an old format, which does not say."""
-    _columns: Columns | None
 
     @property
     def codec(self) -> int:
@@ -145,8 +144,10 @@ class Batch:
 
     def columns(self, limit: int = compression.DEFAULT_LIMIT) -> Columns:
         """The records, decompressed and decoded. `limit` bounds the bytes of the decompressed block."""
-        if self._columns is not None:
-            return self._columns
+        if self.magic < 2:
+            from . import legacy
+
+            return legacy.columns(self, limit)
         body = compression.decompress(self.codec, self.data[BATCH_OVERHEAD:], limit)
         return decode_records(
             body,
@@ -176,7 +177,11 @@ class Batch:
 
 
 def read_batches(data: Any) -> list[Batch]:
-    """The entries of a record set, formats mixed. A cut-off entry at the end is normal and left out."""
+    """The entries of a record set, formats mixed. A cut-off entry at the end is normal and left out.
+
+    Raises DecodeError if the first entry is malformed. A later one ends the list: what comes before it can be used,
+    and whoever reads on from there meets it as the first.
+    """
     view = memoryview(data)
     found: list[Batch] = []
     position, end = 0, len(view)
@@ -184,27 +189,33 @@ def read_batches(data: Any) -> list[Batch]:
         _, length = _ENTRY.unpack_from(view, position)
         magic = view[position + 16]
         stop = position + 12 + length
-        if length < (BATCH_OVERHEAD - 12 if magic >= 2 else 14):
-            raise DecodeError(f"an entry of a record set says it has {length} bytes")
-        if stop > end:
-            break
-        entry = view[position:stop]
-        if magic == 2:
-            found.append(_parse(entry))
-        elif magic < 2:
-            from . import legacy
-
-            found.append(legacy.parse(entry))
-        else:
-            raise DecodeError(f"a record batch has the unknown format {magic}")
+        try:
+            if length < (BATCH_OVERHEAD - 12 if magic >= 2 else 14):
+                raise DecodeError(f"an entry of a record set says it has {length} bytes")
+            if stop > end:
+                break
+            found.append(_entry(view[position:stop], magic))
+        except DecodeError:
+            if found:
+                break
+            raise
         position = stop
     return found
+
+
+def _entry(entry: memoryview, magic: int) -> Batch:
+    if magic == 2:
+        return _parse(entry)
+    if magic < 2:
+        from . import legacy
+
+        return legacy.parse(entry)
+    raise DecodeError(f"a record batch has the unknown format {magic}")
 
 
 def _parse(entry: memoryview) -> Batch:
     batch = Batch()
     batch.data = entry
-    batch._columns = None
     (
         batch.base_offset,
         _,

@@ -38,7 +38,14 @@ _XERIAL = b"\x82SNAPPY\x00"
 _XERIAL_HEADER = _XERIAL + struct.pack(">ii", 1, 1)
 _XERIAL_BLOCK = 32 * 1024
 _SNAPPY_RATIO = 24  # a copy of 64 bytes takes three: no valid block grows by more
+_LZ4_RATIO = 255  # a length is stretched by one byte per 255
+_ZSTD_BLOCK = 128 * 1024  # no block holds more, whatever its header says
+_ZSTD_AT_ONCE = 8 << 20
+_SKIPPABLE = range(0x184D2A50, 0x184D2A60)
+_WINDOW = 1 << 18
 _CHUNK = 1 << 20
+_MOST_PARTS = 1024
+"""Members or frames that one block may consist of. Writers make one; millions of empty ones would be an attack."""
 _per_thread = threading.local()
 
 
@@ -87,26 +94,36 @@ def _too_large(limit: int) -> CodecError:
     return CodecError(f"a compressed block has more than {limit} bytes once decompressed")
 
 
+def _too_many_parts() -> CodecError:
+    return CodecError(f"a compressed block has more than {_MOST_PARTS} parts")
+
+
 def _gzip(data: bytes, level: int | None) -> bytes:
     deflate = zlib.compressobj(-1 if level is None else level, zlib.DEFLATED, 31)
     return deflate.compress(data) + deflate.flush()
 
 
 def _gunzip(_: Any, data: Any, limit: int) -> bytes:
-    out, size = [], 0
-    rest = bytes(data)
-    while rest:  # several members may follow one another
-        inflate = zlib.decompressobj(31)
+    out: list[bytes] = []
+    size = position = members = 0
+    view = memoryview(data)
+    while position < len(view):  # several members may follow one another
+        members += 1
+        if members > _MOST_PARTS:
+            raise _too_many_parts()
+        inflate, rest = zlib.decompressobj(31), b""
         while not inflate.eof:
-            chunk = inflate.decompress(rest, _CHUNK)
+            window = rest or view[position : position + _WINDOW]
+            position += 0 if rest else len(window)
+            chunk = inflate.decompress(window, _CHUNK)
             rest = inflate.unconsumed_tail
+            if not chunk and not window and not inflate.eof:
+                raise CodecError("a gzip block is cut off")
             size += len(chunk)
             if size > limit:
                 raise _too_large(limit)
-            if not chunk and not rest and not inflate.eof:
-                raise CodecError("a gzip block is cut off")
             out.append(chunk)
-        rest = inflate.unused_data
+        position -= len(inflate.unused_data)
     return b"".join(out)
 
 
@@ -124,6 +141,8 @@ def _unsnap(library: Any, data: Any, limit: int) -> bytes:
     data = bytes(data)
     if not data.startswith(_XERIAL):
         return _unsnap_block(library, data, limit)
+    if len(data) < len(_XERIAL_HEADER):
+        raise CodecError("a snappy stream is cut off in its header")
     out, size, position = [], 0, len(_XERIAL_HEADER)
     while position < len(data):
         (length,) = struct.unpack_from(">i", data, position)
@@ -162,18 +181,22 @@ def _lz4(data: bytes, level: int | None) -> bytes:
 
 
 def _unlz4(library: Any, data: Any, limit: int) -> bytes:
-    out, size = [], 0
+    out: list[bytes] = []
+    size = frames = 0
     rest = bytes(data)
     while rest:
+        frames += 1
+        if frames > _MOST_PARTS:
+            raise _too_many_parts()
         frame = library.LZ4FrameDecompressor()
         while not frame.eof:
             chunk = frame.decompress(rest, max_length=_CHUNK)
             rest = b""
+            if not chunk and not frame.eof:
+                raise CodecError("an lz4 frame is cut off")
             size += len(chunk)
             if size > limit:
                 raise _too_large(limit)
-            if not chunk and frame.needs_input and not frame.eof:
-                raise CodecError("an lz4 frame is cut off")
             out.append(chunk)
         rest = frame.unused_data or b""
     return b"".join(out)
@@ -205,13 +228,16 @@ def decompress_old_lz4(data: Any, limit: int = DEFAULT_LIMIT) -> bytes:
             if len(block) < length:
                 raise CodecError("an lz4 block is cut off")
             position += length + (4 if flags & 0x10 else 0)
-            out.append(block if stored else block_library.decompress(block, uncompressed_size=block_size))
+            most = min(block_size, length * _LZ4_RATIO + 64)
+            out.append(block if stored else block_library.decompress(block, uncompressed_size=most))
             total += len(out[-1])
             if total > limit:
                 raise _too_large(limit)
+    except CodecError:
+        raise
     except (struct.error, IndexError) as error:
         raise CodecError("an lz4 frame is cut off") from error
-    except block_library.LZ4BlockError as error:
+    except Exception as error:
         raise CodecError(f"an lz4 block cannot be read: {error}") from error
 
 
@@ -229,12 +255,11 @@ def _unzstd(library: Any, data: Any, limit: int) -> bytes:
     if context is None:
         context = _per_thread.zstd_decompressor = library.ZstdDecompressor()
     data = bytes(data)
-    claimed = library.get_frame_parameters(data).content_size
-    if claimed <= min(limit, _CHUNK) and library.frame_header_size(data) < len(data):
-        whole = context.decompressobj()
-        first = bytes(whole.decompress(data))
-        if whole.eof and not whole.unused_data:
-            return first
+    bound, frames = _zstd_extent(library, data, limit)
+    if not data or not bound:
+        return b""
+    if frames == 1 and bound <= min(limit, _ZSTD_AT_ONCE):
+        return bytes(context.decompress(data, max_output_size=bound))
     out, size = [], 0
     with context.stream_reader(data, read_across_frames=True) as reader:
         while chunk := reader.read(min(_CHUNK, limit - size + 1)):
@@ -242,9 +267,50 @@ def _unzstd(library: Any, data: Any, limit: int) -> bytes:
             if size > limit:
                 raise _too_large(limit)
             out.append(chunk)
-    if not out and claimed:
-        raise CodecError("a zstd frame is cut off")
     return b"".join(out)
+
+
+def _zstd_extent(library: Any, data: bytes, limit: int) -> tuple[int, int]:
+    """The most bytes that the frames can hold, and how many frames there are. Raises CodecError if one is cut off.
+
+    The library's streams end quietly where their input does, and believe the content size in a frame's header; this
+    walk over the block headers (RFC 8878, 3.1.1) does neither.
+    """
+    bound = frames = blocks = position = 0
+    while position < len(data):
+        frames += 1
+        if frames > _MOST_PARTS:
+            raise _too_many_parts()
+        if int.from_bytes(data[position : position + 4], "little") in _SKIPPABLE:
+            position += 8 + int.from_bytes(data[position + 4 : position + 8], "little")
+            if position > len(data):
+                raise CodecError("a zstd frame is cut off")
+            continue
+        start = data[position : position + 32]
+        claimed = library.get_frame_parameters(start)
+        position += library.frame_header_size(start)
+        held, last = 0, False
+        while not last:
+            header = int.from_bytes(data[position : position + 3], "little")
+            last, kind, size = bool(header & 1), header >> 1 & 3, header >> 3
+            held += _ZSTD_BLOCK if kind == 2 else size
+            position += 3 + (1 if kind == 1 else size)
+            blocks += 1
+            if blocks > _MOST_PARTS + limit // 1024:
+                raise _too_many_parts()
+            if position > len(data):
+                raise CodecError("a zstd frame is cut off")
+        position += 4 if claimed.has_checksum else 0
+        if position > len(data):
+            raise CodecError("a zstd frame is cut off")
+        if claimed.content_size <= limit:  # unknown is the highest number that there is
+            if claimed.content_size > held:
+                raise CodecError(f"a zstd frame claims to hold {claimed.content_size} bytes")
+            held = claimed.content_size
+        elif claimed.content_size != library.CONTENTSIZE_UNKNOWN:
+            raise _too_large(limit)
+        bound += held
+    return bound, frames
 
 
 _COMPRESSORS: Final[dict[int, Callable[[bytes, int | None], bytes]]] = {

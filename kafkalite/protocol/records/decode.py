@@ -66,11 +66,15 @@ def decode_records(
     timestamps: list[int] = []
     columns.offsets, columns.timestamps = offsets, timestamps
     position = done = 0
+    patience = (
+        64  # grows while no run of equal records is found: looking for one costs about as much as 4 records
+    )
     while done < count:
         taken, position = _equal_records(body, position, count, done, columns, offsets, timestamps)
         if not taken:
-            position = _any_records(body, position, min(count - done, 64), columns, offsets, timestamps)
-            taken = min(count - done, 64)
+            taken = min(count - done, patience)
+            position = _any_records(body, position, taken, columns, offsets, timestamps)
+            patience *= 2
         done += taken
     if position != len(body):
         raise DecodeError(f"{len(body) - position} bytes are left over after {count} records")

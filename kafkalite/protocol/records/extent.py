@@ -30,7 +30,9 @@ class Extent(NamedTuple):
 
 
 def measure(data: Any) -> Extent:
-    """Walk over the entries. Raises DecodeError for a length that no entry can have."""
+    """Walk over the entries. Raises DecodeError if the first has a length that no entry can have; a later one like
+    that ends the walk, as it ends `batch.read_batches`.
+    """
     view = memoryview(data)
     position, end = 0, len(view)
     last = -1
@@ -38,6 +40,8 @@ def measure(data: Any) -> Extent:
     while end - position >= _LEAST:
         length = unpack(view, position)[1]
         if length < (49 if view[position + 16] >= 2 else 14):
+            if last >= 0:
+                break
             raise DecodeError(f"an entry of a record set says it has {length} bytes")
         stop = position + 12 + length
         if stop > end:

@@ -1,6 +1,6 @@
 """Message formats 0 and 1, from before Kafka 0.11: read only, because old segments may still hold them.
 
-An entry is a message; a compressed one holds a message set of its own as its value. Called by `batch.read_batches`.
+An entry is a message; a compressed one holds a message set of its own as its value. Called by `batch`.
 Thread: any.
 """
 
@@ -20,7 +20,7 @@ from .decode import Columns
 if TYPE_CHECKING:
     from .batch import Batch
 
-__all__ = ["check_crc", "parse"]
+__all__ = ["check_crc", "columns", "parse"]
 
 _HEAD = Packer(">qiIbb")
 _TIMESTAMP = Packer(">q")
@@ -45,40 +45,45 @@ def check_crc(batch: Batch) -> None:
     found = zlib.crc32(batch.data[16:])
     if found != batch.crc:
         raise ChecksumError(
-            f"the message at offset {batch.base_offset} has checksum {found:#010x}, it says {batch.crc:#010x}"
+            f"the message at offset {batch.last_offset} has checksum {found:#010x}, it says {batch.crc:#010x}"
         )
 
 
 def parse(entry: memoryview) -> Batch:
-    """A Batch of one message, or of those that a compressed one holds."""
+    """The header of an entry. What a compressed one holds is read by `columns`."""
     from .batch import Batch
 
-    outer = _message(entry)
+    outer = _message(entry, with_content=False)
     batch = Batch()
     batch.data = entry
     batch.magic, batch.crc, batch.attributes = outer.magic, outer.crc, outer.attributes
     batch.leader_epoch = batch.producer_id = batch.producer_epoch = batch.base_sequence = -1
+    compressed = bool(outer.attributes & _CODEC)
     batch.last_offset = outer.offset
-    columns = _unpacked(outer) if outer.attributes & _CODEC else _single(outer)
-    batch._columns = columns
-    batch.base_offset = columns.offsets[0]
-    batch.record_count = len(columns)
-    batch.base_timestamp, batch.max_timestamp = columns.timestamps[0], max(columns.timestamps)
+    batch.base_offset = 0 if compressed else outer.offset
+    batch.base_timestamp = batch.max_timestamp = outer.timestamp
+    batch.record_count = -1 if compressed else 1
     return batch
+
+
+def columns(batch: Batch, limit: int) -> Columns:
+    """The message, or those that a compressed one holds."""
+    outer = _message(batch.data)
+    return _unpacked(outer, limit) if outer.attributes & _CODEC else _single(outer)
 
 
 def _single(message: Message) -> Columns:
     return Columns([message.offset], [message.timestamp], [message.key], [message.value], [()])
 
 
-def _unpacked(outer: Message) -> Columns:
+def _unpacked(outer: Message, limit: int) -> Columns:
     if outer.value is None:
         raise DecodeError(f"the compressed message at offset {outer.offset} has no value")
     codec = outer.attributes & _CODEC
     if outer.magic == 0 and codec == CompressionType.LZ4:
-        inner = list(_messages(compression.decompress_old_lz4(outer.value)))
+        inner = list(_messages(compression.decompress_old_lz4(outer.value, limit)))
     else:
-        inner = list(_messages(compression.decompress(codec, outer.value)))
+        inner = list(_messages(compression.decompress(codec, outer.value, limit)))
     if not inner:
         raise DecodeError(f"the compressed message at offset {outer.offset} is empty")
     if any(message.attributes & _CODEC for message in inner):
@@ -106,7 +111,7 @@ def _messages(data: bytes) -> Iterator[Message]:
         raise TruncatedError(f"{len(view) - position} bytes are left over in a compressed message")
 
 
-def _message(entry: memoryview) -> Message:
+def _message(entry: memoryview, *, with_content: bool = True) -> Message:
     try:
         offset, _, crc, magic, attributes = _HEAD.unpack_from(entry)
         if magic not in (0, 1):
@@ -115,6 +120,8 @@ def _message(entry: memoryview) -> Message:
         if magic == 1:
             (timestamp,) = _TIMESTAMP.unpack_from(entry, position)
             position += 8
+        if not with_content:
+            return Message(offset, crc, magic, attributes, timestamp, None, None)
         key, position = _bytes(entry, position)
         value, position = _bytes(entry, position)
     except struct_error as error:
