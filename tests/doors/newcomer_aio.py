@@ -33,7 +33,7 @@ async def consume():
         async for message in consumer:
             count += 1
             if message.value == b"the last one":
-                print("%s:%d: value=%s" % (message.topic, message.partition, message.value.decode()))
+                print("%s:%d: value=%s" % (message.topic, message.partition, message.value.decode()))  # noqa: UP031
             if count == 101:
                 break
     finally:

@@ -24,7 +24,7 @@ count = 0
 for message in consumer:
     count += 1
     if message.value == b"the last one":
-        print("%s:%d: value=%s" % (message.topic, message.partition, message.value.decode()))
+        print("%s:%d: value=%s" % (message.topic, message.partition, message.value.decode()))  # noqa: UP031
 print(count)
 consumer.close()
 producer.close()

@@ -157,7 +157,8 @@ class Diary(ConsumerRebalanceListener):
 
 async def test_a_listener_is_told_where_the_user_polls(door):
     topic, group = await door.topic(partitions=2), unique("group")
-    first, second = await door.consumer(group_id=group), await door.consumer(group_id=group)
+    first = await door.consumer(group_id=group, heartbeat_interval_ms=100)
+    second = await door.consumer(group_id=group)
     diary = Diary()
     await first.subscribe([topic], listener=diary)
     await first.until_assigned(2)

@@ -201,3 +201,22 @@ def test_every_module_has_its_own_test_file(path: Path) -> None:
         assert (ROOT / "tests" / together).exists()
         return
     assert mirror(path).exists(), f"{name_of(path)} has no {mirror(path).relative_to(ROOT)}"
+
+
+def test_the_file_map_names_every_file() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    file_map = page.partition("## File map")[2].partition("## Floors")[0]
+    rooms = dict(re.findall(r"^\*\*(\w+)/\*\* (.*?)(?=\n\n)", file_map, re.DOTALL | re.MULTILINE))
+    for path in FILES:
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        if len(parts) == 1 or parts[-1].startswith("__") or {"messages", "handlers"} & set(parts):
+            continue
+        named = set(re.findall(r"`(\w+)/?`", rooms.get(parts[0], "")))
+        missing = set(parts[1:]) - named
+        assert not missing, f"docs/architecture.md does not say what {name_of(path)} is for"
+    for room, text in rooms.items():
+        there = {p.stem for p in (PACKAGE / room).rglob("*.py")} | {
+            p.name for p in (PACKAGE / room).rglob("*")
+        }
+        gone = set(re.findall(r"`(\w+)/?`", text)) - there
+        assert not gone, f"docs/architecture.md speaks of {sorted(gone)} in {room}/"

@@ -140,7 +140,7 @@ def _snap(data: bytes, _: int | None) -> bytes:
 def _unsnap(library: Any, data: Any, limit: int) -> bytes:
     data = bytes(data)
     if not data.startswith(_XERIAL):
-        return _unsnap_block(library, data, limit)
+        return _unsnap_block(library, data, limit, 0)
     if len(data) < len(_XERIAL_HEADER):
         raise CodecError("a snappy stream is cut off in its header")
     out, size, position = [], 0, len(_XERIAL_HEADER)
@@ -149,15 +149,15 @@ def _unsnap(library: Any, data: Any, limit: int) -> bytes:
         position += 4
         if not 0 < length <= len(data) - position:
             raise CodecError(f"a snappy block announces {length} bytes, {len(data) - position} are left")
-        out.append(_unsnap_block(library, data[position : position + length], limit - size))
+        out.append(_unsnap_block(library, data[position : position + length], limit, size))
         size += len(out[-1])
         position += length
     return b"".join(out)
 
 
-def _unsnap_block(library: Any, block: bytes, limit: int) -> bytes:
+def _unsnap_block(library: Any, block: bytes, limit: int, before: int) -> bytes:
     size, _ = decode_uvarint(block, 0)
-    if size > limit:
+    if before + size > limit:
         raise _too_large(limit)
     if size > len(block) * _SNAPPY_RATIO:
         raise CodecError(f"a snappy block of {len(block)} bytes claims to hold {size}")
