@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .admin import NewPartitions, NewTopic
     from .aio import AsyncKafkaAdminClient, AsyncKafkaConsumer, AsyncKafkaProducer
     from .consumer.listener import ConsumerRebalanceListener
+    from .consumer.record_batch import RecordBatch
     from .errors import KafkaError
     from .producer.delivery import Delivery
     from .serializers import (
@@ -63,6 +64,7 @@ __all__ = [
     "OffsetAndMetadata",
     "OffsetAndTimestamp",
     "PartitionMetadata",
+    "RecordBatch",
     "RecordMetadata",
     "Serializer",
     "StringSerializer",
@@ -77,6 +79,7 @@ _ROOMS = {
     "aio.consumer": ("AsyncKafkaConsumer",),
     "aio.producer": ("AsyncKafkaProducer",),
     "consumer.listener": ("ConsumerRebalanceListener",),
+    "consumer.record_batch": ("RecordBatch",),
     "errors": ("KafkaError",),
     "producer.delivery": ("Delivery",),
     "serializers": (

@@ -1,12 +1,13 @@
 """The small values that users hold: where a record is, what it holds, what was committed. Thread: any.
 
-Field names follow kafka-python and aiokafka. Everything is a NamedTuple: immutable, hashable, and the cheapest thing
-Python can build a hundred thousand times a second.
+Field names follow kafka-python and aiokafka. Nearly everything is a NamedTuple: immutable, hashable, and the cheapest
+thing Python can build a hundred thousand times a second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ else:
 
 __all__ = [
     "BrokerMetadata",
+    "BulkMetadata",
+    "BulkPart",
     "ConsumerGroupMetadata",
     "ConsumerRecord",
     "GroupInformation",
@@ -97,6 +100,46 @@ class RecordMetadata(NamedTuple):
     """Bytes; -1 for no value."""
     serialized_header_size: int = -1
     """Bytes of all header names and values; -1 for no headers."""
+
+
+class BulkPart(NamedTuple):
+    """Records of one `send_many` that were written side by side: the one with index `indexes[k]` of the lists has offset
+    `base_offset + k`."""
+
+    partition: int
+    base_offset: int
+    """-1 where nobody knows: with acks=0, or for a duplicate."""
+    indexes: Sequence[int]
+    """A range where the records were side by side in the lists too; ascending in any case."""
+
+
+class BulkMetadata:
+    """Where the records of one `send_many` went, part by part; and, for whoever asks, record by record."""
+
+    __slots__ = ("_part_of", "_sources", "parts", "topic")
+
+    def __init__(
+        self, topic: str, parts: Sequence[BulkPart], sources: Sequence[Callable[[int], RecordMetadata]]
+    ) -> None:
+        self.topic = topic
+        self.parts = parts
+        self._sources = sources
+        self._part_of: dict[int, int] | None = None
+
+    def __len__(self) -> int:
+        """How many records were written."""
+        return sum(len(part.indexes) for part in self.parts)
+
+    def metadata(self, index: int) -> RecordMetadata:
+        """Where the record with that index in the lists went. KeyError for one that was not written."""
+        if self._part_of is None:
+            self._part_of = {index: part for part, found in enumerate(self.parts) for index in found.indexes}
+        part = self._part_of[index]
+        return self._sources[part](bisect_left(self.parts[part].indexes, index))
+
+    def __repr__(self) -> str:
+        partitions = len({part.partition for part in self.parts})
+        return f"<BulkMetadata: {len(self)} records in {partitions} partitions of {self.topic}>"
 
 
 class ConsumerRecord(NamedTuple, Generic[K, V]):

@@ -10,17 +10,18 @@ import asyncio
 import inspect
 import time
 import warnings
-from collections.abc import AsyncIterator, Collection, Container, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Container, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, Literal, Self, Unpack, overload
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 from kafkalite.config import ConsumerConfig, ConsumerOptions
 from kafkalite.consumer.committable import Committable, committable
 from kafkalite.consumer.engine import ConsumerEngine
 from kafkalite.consumer.handout import Handout
 from kafkalite.consumer.listener import ConsumerRebalanceListener, ListenerCall
+from kafkalite.consumer.record_batch import RecordBatch
 from kafkalite.errors import ConsumerStoppedError, IllegalStateError
 from kafkalite.net.client import Client
 from kafkalite.types import (
@@ -32,6 +33,8 @@ from kafkalite.types import (
 )
 
 __all__ = ["AsyncKafkaConsumer"]
+
+T = TypeVar("T")
 
 BREATH = 512
 """Records after which a loop of reads lets the event loop run, so that other tasks, heartbeats among them, have their
@@ -129,6 +132,26 @@ class AsyncKafkaConsumer:
             self._put_back()
             return await self._take(limit, deadline)
 
+    async def poll_batches(self, timeout_ms: float = 0, max_records: int | None = None) -> list[RecordBatch]:
+        """The next records as columns: `getmany()` for programs that move many; `[]` if none came within `timeout_ms`.
+
+        Each `RecordBatch` holds consecutive records of one partition; a partition may come more than once, in order.
+        At most `max_records`; without it batches are given whole, as they were fetched, until `max_poll_records` are
+        reached or passed. Positions, commits, deserializers and what is raised are those of `getmany()`.
+        """
+        if max_records is not None and max_records < 1:
+            raise ValueError(f"max_records is at least 1: {max_records}")
+        if timeout_ms < 0:
+            raise ValueError(f"timeout_ms is not negative: {timeout_ms}")
+        deadline = time.monotonic() + timeout_ms / 1000
+        async with self._turn(deadline) as ours:
+            if not ours:
+                return []
+            self._put_back()
+            batches = await self._until_taken(lambda: self._engine.take_batches(max_records), deadline)
+            self._since_breath += sum(map(len, batches))
+            return batches
+
     def __aiter__(self) -> Self:
         return self
 
@@ -172,20 +195,22 @@ class AsyncKafkaConsumer:
     async def _take(
         self, limit: int, deadline: float, partitions: Collection[TopicPartition] | None = None
     ) -> dict[TopicPartition, list[ConsumerRecord]]:
-        engine = self._engine
+        taken = await self._until_taken(lambda: self._engine.take(limit, partitions), deadline, partitions)
+        self._since_breath += sum(map(len, taken.values()))
+        return taken
+
+    async def _until_taken(
+        self, take: Callable[[], T], deadline: float, partitions: Collection[TopicPartition] | None = None
+    ) -> T:
         self._require_start()
         if self._since_breath >= BREATH:
             self._since_breath = 0
             await asyncio.sleep(0)
         while True:
             await self._run_listeners()
-            taken = engine.take(limit, partitions)
-            if taken:
-                # Nothing is awaited from here on: whoever is cancelled has lost nothing.
-                self._since_breath += sum(map(len, taken.values()))
+            # Nothing is awaited once something was taken: whoever is cancelled has lost nothing.
+            if (taken := take()) or not await self._engine.wait_for_records(deadline, partitions):
                 return taken
-            if not await engine.wait_for_records(deadline, partitions):
-                return {}
 
     @asynccontextmanager
     async def _turn(self, deadline: float) -> AsyncIterator[bool]:
@@ -225,7 +250,9 @@ class AsyncKafkaConsumer:
             raise error
 
     async def _listen(self, call: ListenerCall) -> None:
-        self._listening = asyncio.current_task()  # here too: a task may run before create_task returns (eager ones)
+        self._listening = (
+            asyncio.current_task()
+        )  # here too: a task may run before create_task returns (eager ones)
         _inside.set(self._listening)
         error: BaseException | None = None
         try:

@@ -8,17 +8,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator
 from contextvars import Context
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from kafkalite.errors import IllegalStateError, KafkaError
-from kafkalite.producer.delivery import Delivery
-from kafkalite.types import RecordMetadata
+from kafkalite.producer.delivery import Delivery, R
 
 __all__ = ["AsyncDelivery"]
 
 
-class AsyncDelivery(Delivery):
-    """The outcome of one `send`: `await` it for the RecordMetadata, as often as wanted.
+class AsyncDelivery(Delivery[R]):
+    """The outcome of one `send` or `send_many`: `await` it for the RecordMetadata (or BulkMetadata), as often as wanted.
 
     It works wherever asyncio takes something to wait for (`gather`, `wait`, `wait_for`, `shield`, `as_completed`).
     Giving up waiting does not call the record back: it is on its way.
@@ -29,7 +28,7 @@ class AsyncDelivery(Delivery):
 
     _calls: list[_Call]
 
-    def __await__(self) -> Generator[Any, None, RecordMetadata]:
+    def __await__(self) -> Generator[Any, None, R]:
         if not self.is_done:
             waiter = asyncio.get_running_loop().create_future()
 
@@ -45,15 +44,15 @@ class AsyncDelivery(Delivery):
         """Whether the outcome is known."""
         return self.is_done
 
-    def result(self) -> RecordMetadata:
+    def result(self) -> R:
         """Where the record went. Raises what it failed with; asyncio.InvalidStateError while it is on its way."""
         outcome = self.batch.outcome(self.index)
-        if isinstance(outcome, RecordMetadata):
-            return outcome
         if outcome is None:
             raise asyncio.InvalidStateError(f"the outcome is not known yet: {self!r}")
-        # Many records share one error: without this, each of them would make its traceback longer.
-        raise outcome.with_traceback(None)
+        if isinstance(outcome, KafkaError):
+            # Many records share one error: without this, each of them would make its traceback longer.
+            raise outcome.with_traceback(None)
+        return cast(R, outcome)
 
     def exception(self) -> KafkaError | None:
         """What the record failed with, None if it was written. asyncio.InvalidStateError while it is on its way."""
@@ -70,7 +69,7 @@ class AsyncDelivery(Delivery):
         """Always False."""
         return False
 
-    def get(self, timeout: float | None = None) -> RecordMetadata:
+    def get(self, timeout: float | None = None) -> R:
         """The outcome, if it is known. Raises IllegalStateError otherwise: waiting here would stop the loop that
         delivers."""
         if not self.is_done:
@@ -104,7 +103,7 @@ class _Call:
     def __init__(
         self,
         fn: Callable[[Any], object],
-        delivery: AsyncDelivery,
+        delivery: AsyncDelivery[Any],
         loop: asyncio.AbstractEventLoop,
         context: Context | None,
     ) -> None:

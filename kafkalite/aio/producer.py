@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import warnings
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self, Unpack, cast
 
@@ -12,7 +13,7 @@ from kafkalite.config import ProducerConfig, ProducerOptions
 from kafkalite.errors import IllegalStateError
 from kafkalite.producer.builder import BatchBuilder
 from kafkalite.producer.engine import ProducerEngine
-from kafkalite.types import Headers, RecordMetadata
+from kafkalite.types import BulkMetadata, Headers, RecordMetadata
 
 from .delivery import AsyncDelivery
 
@@ -107,6 +108,43 @@ class AsyncKafkaProducer:
             topic, value, key, headers=headers, partition=partition, timestamp_ms=timestamp_ms
         )
         return await delivery
+
+    async def send_many(
+        self,
+        topic: str,
+        values: Iterable[Any],
+        keys: Iterable[Any] | None = None,
+        headers: Headers | Sequence[Headers | None] | None = None,
+        timestamps: int | Iterable[int] | None = None,
+        partition: int | None = None,
+    ) -> AsyncDelivery[BulkMetadata]:
+        """Hand over one record per value, in lists: for many records, far cheaper than one `send` for each.
+
+        `values`, and `keys` if there are any, are as for `send`, and go through the serializers. `headers` is one list of
+        (str, bytes) for all records, or a list with one such list (or None) for each. `timestamps` is one for all, one
+        for each, or None for now. Without keys and `partition`, whole batches go to one partition after the other; with
+        keys, each record goes where `send` would put it. Records of one partition keep their order.
+
+        The lists are checked as a whole before anything is sent, and copied, so they are yours again afterwards. They may
+        be longer than the producer's memory has room for: the call waits for room then, at most `max_block_ms` at a time.
+
+        Returns one `AsyncDelivery` for all of them. Await it for a BulkMetadata: which records went where, in parts, and
+        `.metadata(index)` of single ones; or for BulkSendError, with the error of each that failed.
+
+        Raises what `send` raises, with the index of the record that is wrong. If it must stop in the middle (time is up,
+        or the producer was closed) it raises BulkSendError: `errors` has the index of each record that was not handed
+        over, `delivery` tells what becomes of the others. Cancelling
+        it sends nothing more, and calls nothing back.
+        """
+        engine = self._engine
+        many = engine.many(topic, values, keys, headers, timestamps, partition)
+        while not engine.try_send_many(many):
+            if many.waits:
+                self._require_start()
+                await engine.make_room_for(many)
+            else:
+                await asyncio.sleep(0)
+        return cast("AsyncDelivery[BulkMetadata]", many.delivery)
 
     def create_batch(self) -> BatchBuilder:
         """An empty batch, to be filled by hand: `append(timestamp=..., key=..., value=...)` until it returns None."""

@@ -33,6 +33,7 @@ from .metrics import FetchMetrics
 from .offset_requests import EARLIEST, LATEST
 from .offsets import Offsets
 from .positions import Position
+from .record_batch import RecordBatch
 from .solo import Solo
 from .subscription import Subscription
 from .unpacking import Deserializers
@@ -106,13 +107,20 @@ class ConsumerEngine:
         `{}` when there are none, or when `wait_for_records` or `listener_call` has to come first. Raises what fetching,
         decoding or the group raised; ConsumerStoppedError after close.
         """
+        return self._buffer.take(self._allowed(max_records), partitions)
+
+    def take_batches(self, max_records: int | None = None) -> list[RecordBatch]:
+        """The same as columns. None: whole batches, as they were fetched, until there are `max_poll_records`."""
+        limit = self._config.max_poll_records if max_records is None else max_records
+        return self._buffer.take_batches(self._allowed(limit), whole=max_records is None)
+
+    def _allowed(self, max_records: int) -> int:
+        """Somebody polls: how many records may be taken now."""
         if self._closing:
             raise self._stopped()
         membership = self._membership
         membership.last_poll = time.monotonic()
-        if membership.gate_waiting or membership.listener_call is not None:
-            return self._buffer.take(0)
-        return self._buffer.take(max_records, partitions)
+        return 0 if membership.gate_waiting or membership.listener_call is not None else max_records
 
     @property
     def listener_call(self) -> ListenerCall | None:
@@ -454,19 +462,13 @@ class ConsumerEngine:
         self, partitions: Collection[TopicPartition], deadline: float
     ) -> dict[TopicPartition, int]:
         """The oldest offset of each. Raises KafkaTimeoutError."""
-        return await self._ends(EARLIEST, partitions, deadline, "looking up the beginning of partitions")
+        return await self._offsets.ends(EARLIEST, partitions, deadline)
 
     async def end_offsets(
         self, partitions: Collection[TopicPartition], deadline: float
     ) -> dict[TopicPartition, int]:
         """The offset after the newest record of each; with read_committed, the last stable one."""
-        return await self._ends(LATEST, partitions, deadline, "looking up the end of partitions")
-
-    async def _ends(
-        self, timestamp: int, partitions: Collection[TopicPartition], deadline: float, what: str
-    ) -> dict[TopicPartition, int]:
-        found = await self._offsets.look_up(dict.fromkeys(partitions, timestamp), deadline, what)
-        return {tp: offset.offset for tp, offset in found.items() if offset is not None}
+        return await self._offsets.ends(LATEST, partitions, deadline)
 
     async def offsets_for_times(
         self, timestamps: Mapping[TopicPartition, int], deadline: float
@@ -474,9 +476,7 @@ class ConsumerEngine:
         """The first record at or after each time (milliseconds since 1970); None where there is none."""
         for tp, timestamp in timestamps.items():
             if timestamp < 0:
-                raise ValueError(
-                    f"the time to look up for {tp.topic}-{tp.partition} is negative: {timestamp}"
-                )
+                raise ValueError(f"the time for {tp.topic}-{tp.partition} is negative: {timestamp}")
         return await self._offsets.look_up(timestamps, deadline, "looking up offsets by time")
 
     async def topics(self, deadline: float) -> set[str]:

@@ -11,16 +11,20 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Container, Iterable
-from typing import Final, NamedTuple
+from itertools import chain
+from typing import Final, NamedTuple, TypeVar
 
 from kafkalite.errors import KafkaError
 from kafkalite.types import ConsumerRecord, TopicPartition
 
 from .metrics import FetchMetrics
 from .positions import PartitionState, Position, Watermarks
+from .record_batch import RecordBatch, joined
 from .unpacking import Deserializers, Part, Unpacker
 
 __all__ = ["EVERYTHING", "FetchBuffer", "Fetchable"]
+
+T = TypeVar("T")
 
 EVERYTHING: Final = -1
 """For `leave_out`: until nothing is undelivered."""
@@ -38,14 +42,16 @@ class Fetchable(NamedTuple):
 class _Visit:
     """What one take has read of one partition; it counts only if the partition has not jumped meanwhile."""
 
-    __slots__ = ("epoch", "failed", "opened", "position", "records", "state")
+    __slots__ = ("count", "epoch", "failed", "opened", "pieces", "position", "state")
 
     def __init__(self, state: PartitionState) -> None:
         self.state = state
         self.epoch = state.epoch
         self.position = state.position
         self.opened = 0
-        self.records: list[ConsumerRecord] = []
+        self.pieces: list[RecordBatch] = []
+        self.count = 0
+        """Records in `pieces`."""
         self.failed = False
         """Something stands in the way of the next record."""
 
@@ -82,12 +88,28 @@ class FetchBuffer:
 
         Moves positions past what is returned. Raises what stands in the way, once everything before it was taken.
         """
+        found = self._take(max_records, partitions, False, _records)
+        return {visit.state.tp: records for visit, records in found}
+
+    def take_batches(self, max_records: int, *, whole: bool = False) -> list[RecordBatch]:
+        """The same as columns, partition after partition. `whole`: no batch is cut to keep to `max_records`, the one
+        with which there are so many is the last."""
+        found = self._take(max_records, None, whole, lambda visit: joined(visit.pieces))
+        return [batch for _, batches in found for batch in batches]
+
+    def _take(
+        self,
+        max_records: int,
+        partitions: Container[TopicPartition] | None,
+        whole: bool,
+        make: Callable[[_Visit], list[T]],
+    ) -> list[tuple[_Visit, list[T]]]:
         with self._lock:
             for state in self._unfinished:
                 state.finished = state.position
             self._unfinished.clear()
             if not self._queue and self._error is None:
-                return {}
+                return []
             if self._error is not None:
                 error, self._error = self._error, None
                 raise error
@@ -96,14 +118,16 @@ class FetchBuffer:
         try:
             while left > 0 and (visit := self._turn(partitions)) is not None:
                 visits.append(visit)
-                self._read(visit, left)
-                left -= len(visit.records)
+                self._read(visit, left, whole)
+                left -= visit.count
                 if visit.failed:
                     break
+            made = [(visit, make(visit)) for visit in visits if visit.count]
         except BaseException:
             self._give_back(visits)
             raise
-        return self._settle(visits)
+        taken = self._settle(visits)
+        return [(visit, found) for visit, found in made if visit in taken]
 
     def _turn(self, partitions: Container[TopicPartition] | None) -> _Visit | None:
         passed_over = 0
@@ -119,17 +143,15 @@ class FetchBuffer:
                     return _Visit(state)
             return None
 
-    def _read(self, visit: _Visit, limit: int) -> None:
+    def _read(self, visit: _Visit, limit: int, whole: bool) -> None:
         state = visit.state
-        while len(visit.records) < limit:
+        while visit.count < limit:
             unpacker = self._unpacker(visit)
             if unpacker is None:
                 return
-            records = unpacker.read(limit - len(visit.records))
-            if visit.records:
-                visit.records += records
-            else:
-                visit.records = records
+            pieces = unpacker.read(limit - visit.count, whole=whole)
+            visit.pieces += pieces
+            visit.count += sum(map(len, pieces))
             visit.position = unpacker.position
             visit.opened += unpacker.opened
             unpacker.opened = 0
@@ -162,8 +184,9 @@ class FetchBuffer:
             state.unpacker = unpacker
         return unpacker
 
-    def _settle(self, visits: list[_Visit]) -> dict[TopicPartition, list[ConsumerRecord]]:
-        taken: dict[TopicPartition, list[ConsumerRecord]] = {}
+    def _settle(self, visits: list[_Visit]) -> set[_Visit]:
+        """Make the visits count. Returns those that found records and that no jump has overtaken."""
+        taken: set[_Visit] = set()
         error: KafkaError | None = None
         room = False
         with self._lock:
@@ -174,9 +197,9 @@ class FetchBuffer:
                 if visit.position != state.position:
                     state.position = visit.position
                     self._unfinished.append(state)
-                if visit.records:
-                    taken[state.tp] = visit.records
-                    self._metrics.on_consumed(state.tp, len(visit.records), visit.opened)
+                if visit.count:
+                    taken.add(visit)
+                    self._metrics.on_consumed(state.tp, visit.count, visit.opened)
                 state.buffered -= visit.opened
                 if state.full_above is not None and _is_down_to(state, state.full_above):
                     state.full_above = None
@@ -393,6 +416,12 @@ def _deliverable(state: PartitionState) -> bool:
 
 def _has_something(state: PartitionState) -> bool:
     return bool(state.parts) or state.unpacker is not None or state.error is not None
+
+
+def _records(visit: _Visit) -> list[ConsumerRecord]:
+    if len(visit.pieces) == 1:
+        return list(visit.pieces[0])
+    return list(chain.from_iterable(visit.pieces))
 
 
 def _nobody() -> None:

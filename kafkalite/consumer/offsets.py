@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from random import Random
 from typing import Any
 
@@ -31,6 +31,7 @@ from kafkalite.types import OffsetAndMetadata, OffsetAndTimestamp, TopicPartitio
 
 from .fetch_buffer import FetchBuffer
 from .offset_requests import (
+    EARLIEST,
     LATEST,
     Finding,
     Question,
@@ -280,6 +281,14 @@ class Offsets:
             self._subscription.found(state, back, leader_epoch)
 
     # The user's questions.
+
+    async def ends(
+        self, timestamp: int, partitions: Collection[TopicPartition], deadline: float
+    ) -> dict[TopicPartition, int]:
+        """The EARLIEST or the LATEST offset of each. Raises KafkaTimeoutError."""
+        what = f"looking up the {'beginning' if timestamp == EARLIEST else 'end'} of partitions"
+        found = await self.look_up(dict.fromkeys(partitions, timestamp), deadline, what)
+        return {tp: offset.offset for tp, offset in found.items() if offset is not None}
 
     async def look_up(
         self, timestamps: Mapping[TopicPartition, int], deadline: float, what: str

@@ -1,15 +1,14 @@
-"""From the raw bytes of one fetch answer to the records that the user gets, a batch at a time. A brain.
+"""From the raw bytes of one fetch answer to the columns that the user gets, a batch at a time. A brain.
 
-The fetch buffer gives each part to an `Unpacker` on the thread that polls, outside its lock. A batch is decoded by
-columns when its first record is wanted; records are made of the columns as they are asked for, so that a small poll
-costs little even if batches are large. Thread: caller.
+The fetch buffer gives each part to an `Unpacker` on the thread that polls, outside its lock. A batch is decoded into
+columns when its first record is wanted, whole, so that damage is found while the position is still before it; records
+are made of the columns later, if at all. Thread: caller.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
-from itertools import islice, repeat
+from collections.abc import Iterator
 from operator import length_hint
 from typing import Any, NamedTuple
 
@@ -23,11 +22,12 @@ from kafkalite.errors import (
 from kafkalite.protocol.codes import CompressionType
 from kafkalite.protocol.errors import CodecError, CodecMissingError, ProtocolError
 from kafkalite.protocol.records.aborted import AbortedFilter
-from kafkalite.protocol.records.batch import Batch, Columns, read_batches
+from kafkalite.protocol.records.batch import Batch, read_batches
 from kafkalite.serializers import Deserialize
-from kafkalite.types import ConsumerRecord, TopicPartition
+from kafkalite.types import TopicPartition
 
 from .positions import Position
+from .record_batch import RecordBatch
 
 __all__ = ["Deserializers", "Part", "Unpacker"]
 
@@ -60,12 +60,11 @@ class Unpacker:
         "_batch",
         "_batches",
         "_check_crcs",
-        "_columns",
         "_deserializers",
         "_node",
-        "_rows",
         "_taken",
         "_total",
+        "_whole",
         "failure",
         "opened",
         "position",
@@ -94,30 +93,26 @@ class Unpacker:
         self._aborted = None if part.aborted is None else AbortedFilter(part.aborted)
         self._batches: Iterator[Batch] = iter(())
         self._batch: Batch | None = None
-        self._columns: Columns | None = None
-        self._rows: Iterator[ConsumerRecord] = iter(())
+        self._whole: RecordBatch
         self._taken = self._total = 0
         try:
             self._batches = iter(read_batches(part.data))
         except ProtocolError as error:
             self._fail(error, position.offset)
 
-    def read(self, limit: int) -> list[ConsumerRecord]:
-        """The next records, `limit` at most. Fewer: look at `failure`, else the part is at its end.
+    def read(self, limit: int, *, whole: bool = False) -> list[RecordBatch]:
+        """The next records: `limit` at most, or (`whole`) batches as they come until there are so many.
 
-        What a deserializer raises that is no ordinary exception (KeyboardInterrupt) comes through, and nothing is
-        lost: the same records come again.
+        Fewer: look at `failure`, else the part is at its end. What a deserializer raises that is no ordinary exception
+        (KeyboardInterrupt) comes through, and nothing is lost: the same records come again.
         """
-        records: list[ConsumerRecord] = []
-        while self.failure is None and len(records) < limit:
-            if self._batch is None and not self._open():
-                break
-            got = self._next(limit - len(records))
-            if records:
-                records += got
-            else:
-                records = got
-        return records
+        pieces: list[RecordBatch] = []
+        left = limit
+        while left > 0 and self.failure is None and (self._batch is not None or self._open()):
+            if (piece := self._next(self._total if whole else left)) is not None:
+                pieces.append(piece)
+                left -= len(piece)
+        return pieces
 
     @property
     def exhausted(self) -> bool:
@@ -142,7 +137,13 @@ class Unpacker:
                     columns = batch.columns()
                     start = bisect_left(columns.offsets, wanted) if batch.base_offset < wanted else 0
                     if start < len(columns):
-                        self._begin(batch, columns, start)
+                        self._batch, self._taken, self._total = batch, start, len(columns)
+                        self._whole = RecordBatch(
+                            self.tp,
+                            columns,
+                            leader_epoch=batch.leader_epoch,
+                            timestamp_type=int(batch.timestamp_type),
+                        )
                         return True
             except ProtocolError as error:
                 self._fail(error, max(batch.base_offset, wanted), batch)
@@ -151,78 +152,44 @@ class Unpacker:
             wanted = self.position.offset
         return False
 
-    def _begin(self, batch: Batch, columns: Columns, start: int) -> None:
-        self._batch = batch
-        self._taken, self._total = start, len(columns)
-        if self._deserializers is None:
-            if start:
-                columns = Columns(*(getattr(columns, name)[start:] for name in _COLUMNS))
-            self._rows = self._records(columns, columns.keys, columns.values)
-        else:
-            self._columns = columns
-
     def _pass(self, batch: Batch) -> None:
         self.position = Position(batch.next_offset, batch.leader_epoch)
-        self._batch = self._columns = None
+        self._batch = None
 
-    def _records(
-        self, columns: Columns, keys: Iterable[Any], values: Iterable[Any]
-    ) -> Iterator[ConsumerRecord]:
-        batch = self._batch
+    def _next(self, limit: int) -> RecordBatch | None:
+        """Records of the open batch; None if the very first one cannot be deserialized."""
+        batch, start = self._batch, self._taken
         assert batch is not None, "a batch is open"
-        return map(
-            tuple.__new__,
-            repeat(ConsumerRecord),
-            zip(  # the rows end with the columns; the constants never do
-                repeat(self.tp.topic),
-                repeat(self.tp.partition),
-                columns.offsets,
-                columns.timestamps,
-                repeat(int(batch.timestamp_type)),
-                keys,
-                values,
-                columns.headers,
-                repeat(batch.leader_epoch),
-                _sizes(columns.keys),
-                _sizes(columns.values),
-                strict=False,
-            ),
-        )
-
-    def _next(self, limit: int) -> list[ConsumerRecord]:
-        """Records of the open batch."""
-        batch = self._batch
-        assert batch is not None, "a batch is open"
-        records = (
-            list(islice(self._rows, limit)) if self._deserializers is None else self._deserialized(limit)
-        )
-        self._taken += len(records)
+        piece = self._whole if not start else self._whole[start:]
+        if len(piece) > limit:
+            piece = piece[:limit]
+        if self._deserializers is not None:
+            piece = self._deserialized(piece, self._deserializers)
+        self._taken += len(piece)
         if self._taken >= self._total:
             self._pass(batch)
-        elif records:
-            self.position = Position(records[-1].offset + 1, batch.leader_epoch)
-        return records
+        elif len(piece):
+            self.position = Position(piece.offsets[-1] + 1, batch.leader_epoch)
+        return piece if len(piece) else None
 
-    def _deserialized(self, limit: int) -> list[ConsumerRecord]:
+    def _deserialized(self, piece: RecordBatch, deserializers: Deserializers) -> RecordBatch:
         """The same through the user's functions, record by record, up to the one that fails."""
-        assert self._columns is not None
-        assert self._deserializers is not None
-        stop = self._taken + limit
-        columns = Columns(*(getattr(self._columns, name)[self._taken : stop] for name in _COLUMNS))
-        keys, values = columns.keys, columns.values
-        made_keys: list[Any] = []
-        made_values: list[Any] = []
         topic = self.tp.topic
-        key_of, value_of = self._deserializers
+        key_of, value_of = deserializers
+        keys: list[Any] = []
+        values: list[Any] = []
         try:
-            for key, value, headers in zip(keys, values, columns.headers, strict=True):
+            for key, value, headers in zip(piece.keys, piece.values, piece.headers, strict=True):
                 made_key = key if key_of is None else key_of(topic, key, headers)
-                made_values.append(value if value_of is None else value_of(topic, value, headers))
-                made_keys.append(made_key)
+                values.append(value if value_of is None else value_of(topic, value, headers))
+                keys.append(made_key)
         except DeserializationError as error:
-            error.topic_partition, error.offset = self.tp, columns.offsets[len(made_keys)]
+            error.topic_partition, error.offset = self.tp, piece.offsets[len(keys)]
             self.failure = error
-        return list(self._records(columns, made_keys, made_values))
+            piece = piece[: len(keys)]
+        return piece.holding(
+            piece.keys if key_of is None else keys, piece.values if value_of is None else values
+        )
 
     def _fail(self, error: ProtocolError, offset: int, batch: Batch | None = None) -> None:
         where = f"{self.tp.topic}-{self.tp.partition} at offset {offset}, from {self._node}"
@@ -237,15 +204,3 @@ class Unpacker:
             )
         failure.__cause__ = error
         self.failure = failure
-
-
-_COLUMNS = ("offsets", "timestamps", "keys", "values", "headers")
-
-
-def _sizes(column: list[bytes | None]) -> Iterable[int]:
-    if column[0] is None and column.count(None) == len(column):
-        return repeat(-1)
-    try:
-        return list(map(len, column))  # type: ignore[arg-type]
-    except TypeError:
-        return [-1 if item is None else len(item) for item in column]

@@ -26,6 +26,7 @@
     │   └── AuthenticationMethodNotSupported
     ├── UnsupportedCodecError
     │   └── CodecNotAvailableError            the library for it is not installed
+    ├── BulkSendError                         some records of a `send_many`: which ones, and why
     ├── CommitFailedError  NoOffsetForPartitionError  LogTruncationError  TransactionAbortedError
     ├── UnknownBrokerIdError  UnrecognizedBrokerVersion  KafkaUnavailableError  QuotaViolationError
     └── BrokerResponseError                   a broker's error code: errno, message, description, advice

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from kafkalite.errors.kinds import InvalidMetadataError, KafkaError, RetriableError
 
 if TYPE_CHECKING:
-    from kafkalite.types import OffsetAndMetadata, TopicPartition
+    from kafkalite.types import BulkMetadata, OffsetAndMetadata, TopicPartition
 
 __all__ = [
     "BufferExhaustedError",
+    "BulkSendError",
     "Cancelled",
     "CodecNotAvailableError",
     "CommitFailedError",
@@ -150,6 +152,29 @@ class BufferExhaustedError(KafkaTimeoutError):
 
 class DeliveryTimeoutError(KafkaTimeoutError):
     """A record was not acknowledged within `delivery_timeout_ms`. Whether it was written is not known."""
+
+
+# Sending many ----------------------------------------------------------------------------------------------------
+
+
+class BulkSendError(KafkaError):
+    """Some of the records of a `send_many` failed, or were never handed over.
+
+    It is raised by the delivery when it knows the outcome of all, and by `send_many` itself if that had to stop in the
+    middle. Sending all of them again would send again what was written: look at `errors`.
+    """
+
+    errors: Mapping[int, KafkaError] = MappingProxyType({})
+    """What went wrong, by the record's index in the lists; what is not in here was written, or is on its way."""
+    written: BulkMetadata | None = None
+    """Where the others went; None if it is `send_many` that raised this."""
+    delivery: Any = None
+    """If `send_many` raised this: the delivery of the records that it had handed over before."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # The rest belongs to a producer, which cannot leave its process.
+        kept = {name: value for name, value in vars(self).items() if name not in ("written", "delivery")}
+        return type(self), self.args, kept
 
 
 # Reaching the cluster --------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from kafkalite.types import TopicPartition
 from .batch import NOWHERE, Batch, Owner
 from .memory import Memory, Waiter
 from .partitioner import StickyPartitioner
+from .records import Records
 
 __all__ = ["Accumulator", "Lane", "Place", "Round"]
 
@@ -103,34 +104,45 @@ class Accumulator:
     ) -> tuple[Batch, int] | None:
         """Append a record to a partition, or (None) to the sticky one; None if there is no memory for it now."""
         with self.lock:
-            self._check()
-            lane = self._lane(topic)
-            number = self._sticky_number(lane, topic, size) if partition is None else partition
-            batch = lane.open[number]
-            if batch.left >= 0 and batch.used + size > batch.limit:
-                self._close(batch)
-                batch = NOWHERE
-            opened = batch.left < 0
-            if opened:
-                found = self._open(TopicPartition(topic.name, number), size, now)
-                if found is None:
-                    return None
-                batch = lane.open[number] = found
-            elif batch.left < size and not self._grow(batch, size):
+            batch = self._batch_for(topic, partition, size, FIRST_GRANT, now)
+            if batch is None:
                 return None
-            if partition is None:
-                lane.sticky = batch
             index = batch.append(size, value, key, headers, timestamp_ms, wall)
-        if opened:
+        if not index:
             self.wake()
         return batch, index
+
+    def extend(
+        self,
+        topic: TopicInfo,
+        partition: int | None,
+        records: Records,
+        start: int,
+        *,
+        now: float,
+        wall: float,
+    ) -> tuple[Batch, int, int] | None:
+        """Append as many of the records from `start` on as one batch takes: batch, index there, how many.
+
+        None if there is no memory for any of them now.
+        """
+        with self.lock:
+            least, wish = records.octets(start, start + 1), records.octets(start, len(records))
+            batch = self._batch_for(topic, partition, least, wish + BATCH_OVERHEAD, now)
+            if batch is None:
+                return None
+            count = records.fitting(start, batch.left)
+            index = records.pour(batch, start, start + count, wall)
+        if not index:
+            self.wake()
+        return batch, index, count
 
     def adopt(
         self, fill: Callable[[Batch], None], topic: TopicInfo, partition: int, size: int, now: float
     ) -> Batch | None:
         """Append a batch that the user has filled: `fill` puts its columns in. None if there is no memory for it now."""
         with self.lock:
-            self._check()
+            self.check()
             lane = self._lane(topic)
             granted = self.memory.take(size, size)
             if not granted:
@@ -144,7 +156,30 @@ class Accumulator:
         self.wake()
         return batch
 
-    def _check(self) -> None:
+    def _batch_for(
+        self, topic: TopicInfo, partition: int | None, size: int, wish: int, now: float
+    ) -> Batch | None:
+        """The batch that takes so many bytes more; `wish` is what would be welcome. None if there is no memory."""
+        self.check()
+        lane = self._lane(topic)
+        number = self._sticky_number(lane, topic, size) if partition is None else partition
+        batch = lane.open[number]
+        if batch.left >= 0 and batch.used + size > batch.limit:
+            self._close(batch)
+            batch = NOWHERE
+        if batch.left < 0:
+            found = self._open(TopicPartition(topic.name, number), size, wish, now)
+            if found is None:
+                return None
+            batch = lane.open[number] = found
+        elif batch.left < size and not self._grow(batch, size, wish):
+            return None
+        if partition is None:
+            lane.sticky = batch
+        return batch
+
+    def check(self) -> None:
+        """Raise why nothing may be appended any more, if that is so."""
         if self.refusal is not None:
             raise self.refusal.with_traceback(None)
 
@@ -171,10 +206,10 @@ class Accumulator:
     def _queue_length(self, topic: str, partition: int) -> int:
         return len(self._queues.get(TopicPartition(topic, partition), ()))
 
-    def _open(self, partition: TopicPartition, size: int, now: float) -> Batch | None:
+    def _open(self, partition: TopicPartition, size: int, wish: int, now: float) -> Batch | None:
         least = BATCH_OVERHEAD + size
         limit = max(self._limits.get(partition.topic, self._batch_size), least)
-        granted = self.memory.take(least, min(limit, FIRST_GRANT))
+        granted = self.memory.take(least, min(limit, wish))
         return self._enqueue(partition, granted, limit, now) if granted else None
 
     def _enqueue(self, partition: TopicPartition, granted: int, limit: int, now: float) -> Batch:
@@ -190,8 +225,9 @@ class Accumulator:
         self._unsettled[batch] = None
         return batch
 
-    def _grow(self, batch: Batch, size: int) -> bool:
-        granted = self.memory.take(size - batch.left, min(batch.capacity, batch.limit - batch.capacity))
+    def _grow(self, batch: Batch, size: int, wish: int) -> bool:
+        more = min(max(wish, batch.capacity), batch.limit - batch.capacity)
+        granted = self.memory.take(size - batch.left, more)
         batch.capacity += granted
         batch.left += granted
         return granted > 0
@@ -216,7 +252,7 @@ class Accumulator:
     def wait_for_memory(self, size: int, wake: Callable[[], None]) -> Waiter | None:
         """Stand in line for `size` bytes, `wake` being called when they are there; None if they are."""
         with self.lock:
-            self._check()
+            self.check()
             waiter = self.memory.wait(BATCH_OVERHEAD + size, wake)
         if waiter is not None:
             self.wake()  # open batches need not wait for more records: there is no room for them

@@ -21,7 +21,7 @@ from kafkalite.errors import KafkaError
 from kafkalite.protocol.records.batch import BATCH_OVERHEAD, Headers, RecordColumns, encode_batch, record_size
 from kafkalite.types import RecordMetadata, TopicPartition
 
-__all__ = ["NOWHERE", "Batch", "Callback", "Owner"]
+__all__ = ["NOWHERE", "Batch", "Callback", "Owner", "call_back"]
 
 log = logging.getLogger(__name__)
 
@@ -158,10 +158,12 @@ class Batch:
     def mark(self, now: float) -> None:
         """The next record was sent at `now` (seconds since 1970), in another millisecond than the last one."""
         ms = int(now * 1000)
+        self.mark_ms(ms)
         self.tick = (ms + 1) / 1000
-        self._mark_ms(ms)
 
-    def _mark_ms(self, ms: int) -> None:
+    def mark_ms(self, ms: int) -> None:
+        """The next record is of that time, which need not be the clock's."""
+        self.tick = 0.0
         if not self.times or self.times[-1][1] != ms:
             self.times.append((len(self.values), ms))
 
@@ -178,8 +180,7 @@ class Batch:
         index = len(self.values)
         self.left -= size
         if timestamp_ms is not None:
-            self.tick = 0.0
-            self._mark_ms(timestamp_ms)
+            self.mark_ms(timestamp_ms)
         elif now >= self.tick:
             self.mark(now)
         if self.keys is not None:
@@ -340,7 +341,7 @@ class Batch:
             for for_success, function in listed:
                 self._tell(index, for_success, function)
         for hook in hooks or ():
-            _call(hook)
+            call_back(hook)
         parent = self.parent
         if parent is not None and parent.parts is not None and all(part.done for part in parent.parts[1]):
             parent._finish()
@@ -353,9 +354,19 @@ class Batch:
     def _tell(self, index: int, for_success: bool, function: Callable[[Any], object]) -> None:
         outcome = self.outcome(index)
         if for_success != isinstance(outcome, KafkaError):
-            _call(lambda: function(outcome))
+            call_back(lambda: function(outcome))
 
     # Asking. Thread: any.
+
+    @property
+    def where(self) -> str:
+        """What messages call it."""
+        return f"{self.partition.topic}-{self.partition.partition}"
+
+    def unsettled(self, index: int) -> Batch | None:
+        """The batch that a record is in now, unless that has its outcome."""
+        batch, _ = self.locate(index)
+        return None if batch.done else batch
 
     def locate(self, index: int) -> tuple[Batch, int]:
         """Where a record is now: this batch was maybe split since."""
@@ -403,7 +414,7 @@ class Batch:
                     self.hooks = []
                 self.hooks.append(callback)
                 return
-        _call(callback)
+        call_back(callback)
 
     def on_outcome(self, index: int, for_success: bool, function: Callable[[Any], object]) -> None:
         """Have `function` called with a record's metadata (or its error): on the loop, or at once if it is known."""
@@ -447,10 +458,10 @@ class Batch:
             if self.left >= 0
             else "closed"
         )
-        return f"<Batch {self.partition.topic}-{self.partition.partition}, {records} records, {state}>"
+        return f"<Batch {self.where}, {records} records, {state}>"
 
 
-def _call(function: Callable[[], object]) -> None:
+def call_back(function: Callable[[], object]) -> None:
     """The user's code: what it raises must not stop the sender."""
     try:
         function()

@@ -12,20 +12,16 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable, Sequence
 from random import Random
 from typing import Any, Final, TypeVar
 
 from kafkalite.config import ProducerConfig
 from kafkalite.errors import (
-    BufferExhaustedError,
     IllegalArgumentError,
-    IllegalStateError,
     KafkaError,
     KafkaTimeoutError,
-    MetadataTimeoutError,
     ProducerClosed,
-    error_for,
 )
 from kafkalite.net.client import Client
 from kafkalite.net.metadata import Cluster, TopicInfo
@@ -35,10 +31,14 @@ from kafkalite.types import Headers
 from .accumulator import Accumulator
 from .batch import Batch
 from .builder import BatchBuilder
+from .bulk import Bulk
 from .delivery import Delivery
+from .many import Many
 from .metrics import ProducerMetrics
 from .partitioner import Choice, StickyPartitioner
 from .record import checked_bytes, checked_headers, checked_timestamp, checked_topic, too_large
+from .records import checked_records
+from .room import Room
 from .sender import Sender
 
 __all__ = ["ProducerEngine"]
@@ -47,12 +47,6 @@ T = TypeVar("T")
 
 _PLAIN: Final = record_size(None, b"")
 """What a record without key and headers takes besides its value."""
-
-_NEVER: Final = 1e9
-"""A deadline that no loop's clock reaches; not all loops have timers for infinity."""
-
-_LOOK_AGAIN: Final = 0.1
-"""Seconds after which whoever waits for memory makes sure that nobody before it has vanished."""
 
 
 class ProducerEngine:
@@ -93,7 +87,7 @@ class ProducerEngine:
         """What the calling thread's last record needed and did not get."""
         self._last_headers: tuple[Headers, int] = (), 0
         """Headers that were sent last, as they are kept, and the bytes that they take."""
-        self._ended = asyncio.Event()
+        self._room = Room(config, self._client, self._accumulator, self._sender.cause_of)
         self._closing: asyncio.Task[None] | None = None
 
         # For the fast path: every attribute that is looked up per record costs.
@@ -193,7 +187,7 @@ class ProducerEngine:
         partition: int | None,
         timestamp_ms: object,
     ) -> Delivery | None:
-        self._check_usable()
+        self._accumulator.check()
         value, key = checked_bytes("value", value), checked_bytes("key", key)
         known = self._checked_headers(headers) if headers else ()
         timestamp = checked_timestamp(timestamp_ms)
@@ -227,10 +221,6 @@ class ProducerEngine:
         delivery.batch, delivery.index = found
         return delivery
 
-    def _check_usable(self) -> None:
-        if (refusal := self._accumulator.refusal) is not None:
-            raise refusal.with_traceback(None)
-
     def _topic(self, topic: str) -> TopicInfo | None:
         info = self._client.cluster.topics.get(topic)
         if info is None or not info.partitions:
@@ -250,7 +240,7 @@ class ProducerEngine:
 
     def try_send_batch(self, batch: BatchBuilder, topic: str, partition: int) -> Delivery | None:
         """Hand a whole batch over; the delivery is that of its first record. None and errors as with `try_send`."""
-        self._check_usable()
+        self._accumulator.check()
         if not batch.record_count():
             raise IllegalArgumentError("this batch is empty: append records to it first")
         size, config = batch.size() - BATCH_OVERHEAD, self._config
@@ -264,6 +254,59 @@ class ProducerEngine:
         now = time.monotonic()
         adopted = self._accumulator.adopt(batch.pour, info, partition, batch.size(), now)
         return self._delivered(None if adopted is None else (adopted, 0), size)
+
+    def many(
+        self,
+        topic: str,
+        values: Iterable[Any],
+        keys: Iterable[Any] | None,
+        headers: Headers | Sequence[Headers | None] | None,
+        timestamps: int | Iterable[int] | None,
+        partition: int | None,
+    ) -> Many:
+        """Many records, checked, for `try_send_many`.
+
+        Raises what `try_send` raises, naming the record; and what the serializers raise.
+        """
+        self._accumulator.check()
+        config = self._config
+        records = checked_records(
+            topic,
+            values,
+            keys,
+            headers,
+            timestamps,
+            key_serializer=config.key_serializer,
+            value_serializer=config.value_serializer,
+        )
+        if records:
+            size, index = records.largest
+            if size > self._largest:
+                raise too_large(topic, size, config.max_request_size, config.buffer_memory, index)
+        delivery: Delivery[Any] = self._make(self._delivery_type)
+        delivery.batch = bulk = Bulk(self._accumulator.owner, topic)
+        delivery.index = 0
+        return Many(
+            topic,
+            records,
+            partition,
+            delivery,
+            bulk,
+            accumulator=self._accumulator,
+            choice=self._choice,
+        )
+
+    def try_send_many(self, many: Many) -> bool:
+        """Go on with them; True when all have been handed over. False: call again, first, if it `waits`, wait with
+        `make_room_for`.
+
+        Raises what `try_send` raises for the partition; BulkSendError when it cannot go on.
+        """
+        info = self._topic(many.topic)
+        if info is None:
+            many.waits, many.missing = True, 0
+            return False
+        return many.hand_over(self._client.cluster, info, now=time.monotonic(), wall=time.time())
 
     def metrics(self) -> dict[str, float]:
         """Counters by the names of Java's `producer-metrics`."""
@@ -297,110 +340,23 @@ class ProducerEngine:
         Raises MetadataTimeoutError or BufferExhaustedError, naming the cause; ProducerClosed.
         """
         # Taken here and not in the coroutine, which runs on another thread.
-        return self._make_room(topic, getattr(self._refused, "size", 0), min(deadline, _NEVER))
+        return self._room.wait(topic, getattr(self._refused, "size", 0), deadline)
 
-    async def _make_room(self, topic: str, size: int, deadline: float) -> None:
-        await self._known(topic, deadline)
-        if size:
-            await self._room(size, deadline)
+    async def make_room_for(self, many: Many) -> None:
+        """Wait until `try_send_many` is worth another try, at most `max_block_ms` since it moved records last.
 
-    async def _known(self, topic: str, deadline: float) -> TopicInfo:
-        """The topic, when its partitions are known."""
-        client, topic = self._client, checked_topic(topic)
-        asked_at: int | None = None
-        while True:
-            self._check_usable()
-            missing = client.want_topics(topic)
-            info = client.cluster.topics.get(topic)
-            if info is not None and info.partitions:
-                return info
-            if info is not None and info.error_code and asked_at is not None:
-                error = error_for(info.error_code, f"topic {topic!r}")
-                if not error.retriable:
-                    raise error
-            if asked_at is None:
-                asked_at = client.cluster.generation if missing else client.request_update()
-            else:
-                asked_at = client.cluster.generation
-            try:
-                await self._unless_closed(client.wait_for_update(asked_at, deadline))
-            except KafkaTimeoutError as error:
-                raise self._metadata_timeout(topic, error) from error
-            except IllegalStateError:
-                self._check_usable()
-                raise
-
-    def _metadata_timeout(self, topic: str, error: KafkaTimeoutError) -> MetadataTimeoutError:
-        info = self._client.cluster.topics.get(topic)
-        failure: KafkaError | None = self._client.last_metadata_failure
-        if failure is not None:
-            cause = f"no broker gave metadata: {failure}"
-        elif info is not None and info.error_code:
-            cause = f"the brokers answer {error_for(info.error_code)}"
-        elif info is not None:
-            cause = "the brokers know the topic, but none of its partitions yet"
-        else:
-            cause = str(error)
-        return MetadataTimeoutError(
-            f"the partitions of topic {topic!r} did not become known in time (max_block_ms"
-            f" {self._config.max_block * 1000:g}); last cause: {cause}"
-        )
-
-    async def _room(self, size: int, deadline: float) -> None:
-        loop = asyncio.get_running_loop()
-        arrived = asyncio.Event()
-
-        def wake() -> None:  # on whichever thread closed a batch
-            if self._accumulator.owner.loop_thread == threading.get_ident():
-                arrived.set()
-            else:
-                loop.call_soon_threadsafe(arrived.set)
-
-        waiter = self._accumulator.wait_for_memory(size, wake)
-        if waiter is None:
-            return
+        Raises what `make_room` raises; if records have been handed over before, BulkSendError, which says so.
+        """
         try:
-            while not arrived.is_set():
-                until = min(deadline, loop.time() + _LOOK_AGAIN)
-                try:
-                    async with asyncio.timeout_at(until):
-                        await self._unless_closed(arrived.wait())
-                except TimeoutError:
-                    if loop.time() >= deadline:
-                        raise self._exhausted(size) from None
-                    self._accumulator.serve_waiting()
-        finally:
-            self._accumulator.stop_waiting(waiter)
-
-    def _exhausted(self, size: int) -> BufferExhaustedError:
-        oldest = self._accumulator.oldest()
-        cause = ""
-        if oldest is not None:
-            topic, partition = oldest.partition
-            cause = f"; the oldest batch is for {topic}-{partition}: {self._sender.cause_of(oldest)}"
-        return BufferExhaustedError(
-            f"no room for a record of {size} bytes within max_block_ms ({self._config.max_block * 1000:g}):"
-            f" buffer_memory ({self._config.buffer_memory} bytes) is full,"
-            f" {self._accumulator.unsettled} batches are not acknowledged{cause}"
-        )
-
-    async def _unless_closed(self, waiting: Coroutine[Any, Any, T]) -> T:
-        """Await something; raises ProducerClosed as soon as the producer is closed."""
-        task = asyncio.ensure_future(waiting)
-        ended = asyncio.ensure_future(self._ended.wait())
-        try:
-            await asyncio.wait([task, ended], return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
-                self._check_usable()
-            return await task
-        finally:
-            ended.cancel()
-            task.cancel()
+            await self._room.wait(
+                many.topic, many.missing, many.deadline(time.monotonic() + self._config.max_block)
+            )
+        except KafkaError as error:
+            many.stop(error)
 
     async def partitions_for(self, topic: str) -> frozenset[int]:
         """Numbers of a topic's partitions. Waits at most `max_block_ms`; raises MetadataTimeoutError."""
-        deadline = min(asyncio.get_running_loop().time() + self._config.max_block, _NEVER)
-        info = await self._known(topic, deadline)
+        info = await self._room.topic(topic, time.monotonic() + self._config.max_block)
         return frozenset(range(len(info.partitions)))
 
     # Ending. Thread: loop.
@@ -410,7 +366,7 @@ class ProducerEngine:
 
         Raises KafkaTimeoutError at the deadline; what is still on its way stays on its way.
         """
-        self._check_usable()
+        self._accumulator.check()
         await self._flush(deadline)
 
     async def _flush(self, deadline: float | None) -> None:
@@ -454,7 +410,7 @@ class ProducerEngine:
 
     async def _close(self, timeout: float | None) -> None:
         self._accumulator.refuse(ProducerClosed("this producer is closed: create a new one"))
-        self._ended.set()
+        self._room.close()
         try:
             await self._flush(None if timeout is None else asyncio.get_running_loop().time() + timeout)
         except KafkaTimeoutError:

@@ -17,7 +17,7 @@ from typing import Any
 from kafkalite.errors import IllegalArgumentError
 from kafkalite.net.metadata import Cluster, TopicInfo
 
-from .murmur2 import hash_of_key
+from .murmur2 import hash_of_key, hashes_of_keys
 
 __all__ = ["Choice", "KeyHashes", "StickyPartitioner", "UserPartitioner"]
 
@@ -47,6 +47,21 @@ class KeyHashes:
                 if len(self.known) >= self.LIMIT:
                     self.known.clear()
                 self.known[key] = found
+        return found
+
+    def hashes_of(self, keys: Sequence[bytes | None]) -> list[int | None]:
+        """The hash of each; None of None."""
+        found: list[int | None] = [self.get(key) if key is not None else None for key in keys]
+        if None in found:
+            pairs = zip(keys, found, strict=True)
+            missing = list(dict.fromkeys(key for key, hashed in pairs if hashed is None and key is not None))
+            fresh: dict[bytes | None, int] = dict(zip(missing, hashes_of_keys(missing), strict=True))
+            if len(self.known) + len(fresh) > self.LIMIT:
+                self.known.clear()
+            self.known.update((key, fresh[key]) for key in missing if len(key) <= self.LONGEST)
+            found = [
+                fresh.get(key) if hashed is None else hashed for key, hashed in zip(keys, found, strict=True)
+            ]
         return found
 
 
@@ -197,6 +212,20 @@ class Choice:
         if key is None or self._ignore_keys:
             return None
         return self.hashes.hash_of(key) % count
+
+    @property
+    def is_users(self) -> bool:
+        """Whether the user's partitioner is asked."""
+        return self._user is not None
+
+    def looks_at(self, keys: object | None) -> bool:
+        """Whether records with these keys, for which the caller names no partition, may have to part."""
+        return self._user is not None or (keys is not None and not self._ignore_keys)
+
+    def partitions(self, topic: TopicInfo, keys: Sequence[bytes | None]) -> list[int | None]:
+        """The partition of each key; None, for no key, leaves it to the sticky partitioner."""
+        count = len(topic.partitions)
+        return [None if hashed is None else hashed % count for hashed in self.hashes.hashes_of(keys)]
 
 
 def _takes(function: Callable[..., Any], count: int) -> bool:

@@ -74,13 +74,19 @@ def checked_topic(topic: object) -> str:
     return topic
 
 
-def too_large(topic: str, size: int, max_request_size: int, buffer_memory: int) -> RecordTooLargeError:
-    """The error for records of that many bytes, which no request, or not even the whole memory, has room for."""
+def too_large(
+    topic: str, size: int, max_request_size: int, buffer_memory: int, index: int | None = None
+) -> RecordTooLargeError:
+    """The error for records of that many bytes, which no request, or not even the whole memory, has room for.
+
+    `index` says which one of many it is.
+    """
+    which = "" if index is None else f", record {index}"
     if size + BATCH_OVERHEAD > max_request_size:
         limit, advice = f"max_request_size ({max_request_size})", "max_request_size"
     else:
         limit = f"buffer_memory ({buffer_memory}; max_request_size is {max_request_size})"
         advice = "buffer_memory"
     return RecordTooLargeError(
-        f"topic {topic!r}: up to {size} bytes are above {limit}: send smaller records, or raise {advice}"
+        f"topic {topic!r}{which}: up to {size} bytes are above {limit}: send smaller records, or raise {advice}"
     )

@@ -21,6 +21,7 @@ from kafkalite.consumer.committable import Committable, committable
 from kafkalite.consumer.engine import ConsumerEngine
 from kafkalite.consumer.handout import Handout
 from kafkalite.consumer.listener import ConsumerRebalanceListener, ListenerCall
+from kafkalite.consumer.record_batch import RecordBatch
 from kafkalite.errors import ConsumerStoppedError, IllegalStateError, KafkaError
 from kafkalite.types import (
     ConsumerGroupMetadata,
@@ -99,9 +100,26 @@ class KafkaConsumer:
         self._portal.check()
         with self._turn:
             self._put_back()
-            return self._poll(time.monotonic() + timeout_ms / 1000, limit)
+            return self._poll(time.monotonic() + timeout_ms / 1000, partial(self._engine.take, limit))
 
-    def _poll(self, deadline: float, limit: int) -> dict[TopicPartition, list[ConsumerRecord]]:
+    def poll_batches(self, timeout_ms: float = 0, max_records: int | None = None) -> list[RecordBatch]:
+        """The next records as columns: `poll()` for programs that move many; `[]` if none came within `timeout_ms`.
+
+        Each `RecordBatch` holds consecutive records of one partition; a partition may come more than once, in order.
+        At most `max_records`; without it batches are given whole, as they were fetched, until `max_poll_records` are
+        reached or passed. Positions, commits, deserializers and what is raised are those of `poll()`.
+        """
+        if max_records is not None and max_records < 1:
+            raise ValueError(f"max_records is at least 1: {max_records}")
+        if timeout_ms < 0:
+            raise ValueError(f"timeout_ms is not negative: {timeout_ms}")
+        self._portal.check()
+        with self._turn:
+            self._put_back()
+            take = partial(self._engine.take_batches, max_records)
+            return self._poll(time.monotonic() + timeout_ms / 1000, take)
+
+    def _poll(self, deadline: float, take: Callable[[], T]) -> T:
         if self._in_listener:
             raise IllegalStateError(
                 "poll() inside a rebalance listener: the rebalance waits for the listener"
@@ -112,7 +130,7 @@ class KafkaConsumer:
             while (call := engine.listener_call) is not None:
                 self._run_listener(call)
                 self._portal.check()  # the listener may have closed the consumer
-            records = engine.take(limit)
+            records = take()
             if records or not self._portal.run(engine.wait_for_records(deadline)):
                 return records
 
@@ -157,10 +175,11 @@ class KafkaConsumer:
         self._portal.check()
         with self._turn:
             deadline = time.monotonic() + self.config.consumer_timeout
+            take = partial(self._engine.take, self.config.max_poll_records)
             while True:
                 now = time.monotonic()
                 try:
-                    taken = self._poll(min(deadline, now + ITERATION_WAIT), self.config.max_poll_records)
+                    taken = self._poll(min(deadline, now + ITERATION_WAIT), take)
                 except KafkaError as error:
                     stopped = isinstance(error, ConsumerStoppedError) or self._portal.closed
                     if stopped and not self._portal.forked:  # another thread closed it meanwhile
@@ -252,7 +271,6 @@ class KafkaConsumer:
 
         Raises IllegalStateError if the partition is not assigned, NoOffsetForPartitionError, KafkaTimeoutError.
         """
-        self._portal.check()
         offset = self._handout.offsets().get(partition)
         if offset is not None:
             return offset

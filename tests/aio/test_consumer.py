@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import sys
 import time
 
 import pytest
@@ -524,6 +525,22 @@ async def test_reading_inside_a_listener_is_refused(make):
         engine.call_listener("assigned", A)
         with pytest.raises(IllegalStateError, match="inside a rebalance listener"):
             await consumer.getone(A)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="there are no eager tasks")
+async def test_listeners_where_tasks_begin_at_once(make):
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+    consumer, engine = await make(group_id="g")
+    diary = Diary(lambda *_: consumer.getone())
+    consumer.subscribe(["t"], listener=diary)
+    engine.call_listener("assigned", A)
+    with pytest.raises(IllegalStateError, match="inside a rebalance listener"):
+        await consumer.getone()
+    diary.act = lambda *_: None
+    engine.write(A, 1)
+    engine.call_listener("assigned", A)
+    assert (await consumer.getone()).offset == 0
+    assert len(diary.told) == 2
 
 
 async def test_a_task_that_a_listener_left_behind_may_read(make):

@@ -98,12 +98,13 @@ async def test_a_record_cannot_be_called_back(batch):
     assert (await delivery).offset == 5
 
 
-async def test_giving_up_waiting_changes_nothing(batch):
+async def test_giving_up_waiting_changes_nothing(batch, caplog):
     (delivery,) = deliveries(batch)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(delivery, 0.001)
     settle(batch)
     assert (await delivery).offset == 5
+    assert caplog.records == []
 
 
 async def test_waiting_in_every_way_that_asyncio_has(batch):
@@ -169,6 +170,17 @@ async def test_callbacks_can_be_taken_back(batch):
     await turns()
     assert told == ["other"]
     assert delivery.remove_done_callback(told.append) == 0
+
+
+async def test_callbacks_can_be_taken_back_at_the_last_moment(batch):
+    (delivery,) = deliveries(batch)
+    told = []
+    delivery.add_done_callback(told.append)
+    settle(batch)
+    assert delivery.remove_done_callback(told.append) == 1
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    await turns()
+    assert told == []
 
 
 async def test_a_callback_that_fails_is_reported_and_harms_nobody(batch):

@@ -174,4 +174,45 @@ SCENARIOS = [
         _all(3000, 3000, 3000, 2000, 3000),
         broker=True,
     ),
+    *(
+        _produce(f"scale-records-{count}", f"produce {count:,} records", {"kafkalite": count})
+        for count in (10_000, 100_000, 1_000_000, 10_000_000)
+    ),
+    *(
+        _produce(
+            f"scale-partitions-{count}",
+            f"produce to {count} partitions",
+            {"kafkalite": 1_500_000},
+            partitions=count,
+        )
+        for count in (1, 10, 100)
+    ),
+    *(
+        _produce(
+            f"scale-topics-{count}",
+            f"produce to {count} topics in turn",
+            {"kafkalite": 1_500_000},
+            api="topics",
+            topics=count,
+        )
+        for count in (1, 10, 100)
+    ),
+    *(
+        _consume(
+            f"scale-read-{count}",
+            f"poll from {count} partitions",
+            {"kafkalite": 1_500_000},
+            {},
+            api="poll",
+            partitions=count,
+        )
+        for count in (1, 10, 100)
+    ),
+    Scenario(
+        "idle",
+        "seconds of doing nothing",
+        {"what": "idle"},
+        {"kafkalite": 20, "kafka-python": 20},
+        broker=True,
+    ),
 ]

@@ -39,8 +39,15 @@ def marker(offset, kind=ControlRecordType.ABORT, producer_id=7):
     )
 
 
+class Reader(Unpacker):
+    """Shows the records in what is read."""
+
+    def read(self, limit, **how):
+        return [record for piece in super().read(limit, **how) for record in piece]
+
+
 def unpacker(*batches, at=0, aborted=None, **options):
-    return Unpacker(TP, Part(memoryview(b"".join(batches)), NODE, aborted), Position(at), **options)
+    return Reader(TP, Part(memoryview(b"".join(batches)), NODE, aborted), Position(at), **options)
 
 
 def values(records):

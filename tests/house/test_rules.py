@@ -66,6 +66,7 @@ OPTIONAL_IMPORTS = {
     "lz4": {"protocol/records/compression.py"},
     "snappy": {"protocol/records/compression.py"},
     "zstandard": {"protocol/records/compression.py"},
+    "pyarrow": {"consumer/record_batch.py"},
 }
 """A library that may be missing is imported in one file only."""
 

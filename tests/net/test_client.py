@@ -114,7 +114,7 @@ async def test_starting_may_fail_and_be_tried_again() -> None:
     peer = Peer(1)
     async with peer:
         pass
-    client = Client(config(peer.address, bootstrap_timeout_ms=20))
+    client = Client(config(peer.address, bootstrap_timeout_ms=500))
     with pytest.raises(NoBrokersAvailable, match="connection refused"):
         await client.start()
     async with peer:

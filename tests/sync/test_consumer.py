@@ -522,13 +522,20 @@ def test_the_default_callback(make):
     assert [sent[A].offset for sent, _ in own] == [2]
 
 
-def test_a_commit_that_is_waited_for_is_not_overtaken(pair, thread):
+def test_a_commit_that_is_waited_for_is_not_overtaken(pair):
     consumer, engine = pair
     engine.commit_gate = asyncio.Event()
     consumer.commit_async({A: 1})
-    waiting = thread(consumer.commit, {A: 2})
-    engine._loop.call_soon_threadsafe(engine.commit_gate.set)
-    waiting.result(PATIENCE)
+
+    async def scenario():
+        waiting = asyncio.create_task(consumer._commit({A: OffsetAndMetadata(2)}, time.monotonic() + 9, {}))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert len(engine.named("commit")) == 1
+        engine.commit_gate.set()
+        await waiting
+
+    consumer._portal.run(scenario())
     assert [given[A].offset for given, _ in engine.named("commit")] == [1, 2]
 
 
@@ -651,7 +658,7 @@ def test_waiting_inside_a_callback_is_refused_and_loses_nothing(pair):
     told, done = [], threading.Event()
 
     def callback(_):
-        for call in (consumer.poll, consumer.commit, lambda: consumer.pause(A), consumer.close):
+        for call in (consumer.poll, consumer.commit, lambda: consumer.assign([A]), consumer.close):
             try:
                 call()
             except IllegalStateError as error:

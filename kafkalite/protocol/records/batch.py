@@ -148,7 +148,9 @@ class Batch:
             from . import legacy
 
             return legacy.columns(self, limit)
-        body = compression.decompress(self.codec, self.data[BATCH_OVERHEAD:], limit)
+        body: bytes | memoryview = self.data[BATCH_OVERHEAD:]
+        if self.codec:
+            body = compression.decompress(self.codec, body, limit)
         return decode_records(
             body,
             count=self.record_count,

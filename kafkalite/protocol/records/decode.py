@@ -8,15 +8,16 @@ Thread: any.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from struct import Struct as Packer
-from typing import TypeAlias
+from typing import Any
 
 from ..errors import DecodeError, TruncatedError
-from .varint import decode_varint, encode_varint
+from .headers import HeaderTuple, decode_headers
+from .runs import take_run
+from .varint import decode_uvarint, decode_varint, encode_varint
 
 __all__ = ["Columns", "decode_records"]
-
-HeaderTuple: TypeAlias = tuple[tuple[str, bytes | None], ...]
 
 _LEAST_RECORD = 7  # seven one-byte fields
 _OFFSET_BYTES = b"".join(encode_varint(n)[1:] or encode_varint(n) for n in range(8192))
@@ -50,7 +51,7 @@ class Columns:
 
 
 def decode_records(
-    body: bytes,
+    body: bytes | memoryview,
     *,
     count: int,
     base_offset: int,
@@ -62,171 +63,194 @@ def decode_records(
     if count * _LEAST_RECORD > len(body):
         raise TruncatedError(f"{count} records announced in {len(body)} bytes")
     columns = Columns([], [], [], [], [])
-    offsets: list[int] = []
+    offsets: list[Sequence[int]] = []
     timestamps: list[int] = []
-    columns.offsets, columns.timestamps = offsets, timestamps
     position = done = 0
+    view, octets = memoryview(body), b""
     patience = (
         64  # grows while no run of equal records is found: looking for one costs about as much as 4 records
     )
     while done < count:
-        taken, position = _equal_records(body, position, count, done, columns, offsets, timestamps)
-        if not taken:
+        found, position = _equal_records(view, position, count - done, base_timestamp, columns, timestamps)
+        if not found:
+            octets = octets or bytes(body)  # slices of bytes are so much cheaper that the copy pays
+            found, position = take_run(octets, position, count - done, base_timestamp, columns, timestamps)
+        if not found:
             taken = min(count - done, patience)
-            position = _any_records(body, position, taken, columns, offsets, timestamps)
+            found, position = _any_records(octets, position, taken, base_timestamp, columns, timestamps)
             patience *= 2
-        done += taken
+        offsets.append(found)
+        done += len(found)
     if position != len(body):
         raise DecodeError(f"{len(body) - position} bytes are left over after {count} records")
-    if offsets and not 0 <= min(offsets) <= max(offsets) <= last_offset - base_offset:
-        raise DecodeError("a record's offset lies outside its batch")
-    columns.offsets = [base_offset + delta for delta in offsets]
-    if append_time is not None:
-        columns.timestamps = [append_time] * count
-    else:
-        columns.timestamps = [base_timestamp + delta for delta in timestamps]
+    columns.offsets = _offsets(offsets, base_offset, last_offset - base_offset)
+    columns.timestamps = timestamps if append_time is None else [append_time] * count
     return columns
 
 
-def _equal_records(
-    body: bytes,
-    position: int,
-    count: int,
-    done: int,
-    columns: Columns,
-    offsets: list[int],
-    timestamps: list[int],
-) -> tuple[int, int]:
-    """Take a run of records that differ in nothing but their values' content. Returns (0, position) if there is none.
+def _offsets(parts: list[Sequence[int]], base: int, last: int) -> Sequence[int]:
+    """The offsets of all records from those of each part; a batch without gaps needs no list of them."""
+    stop = 0
+    for part in parts:
+        if type(part) is not range or part.start != stop:
+            break
+        stop = part.stop
+    else:
+        if stop > last + 1:
+            raise _outside()
+        return range(base, base + stop)
+    deltas = list(chain.from_iterable(parts))
+    if not 0 <= min(deltas) <= max(deltas) <= last:
+        raise _outside()
+    return [base + delta for delta in deltas]
 
-    The framing of the first record is the pattern; a strided slice per framing byte shows whether the others have it.
+
+def _outside() -> DecodeError:
+    return DecodeError("a record's offset lies outside its batch")
+
+
+def _equal_records(
+    body: memoryview, position: int, count: int, base_timestamp: int, columns: Columns, timestamps: list[int]
+) -> tuple[Sequence[int], int]:
+    """Take a run of records that differ in nothing but their values' content: their offsets, and where it ended.
+    No offsets: there is no such run here.
+
+    The framing of the first record is the pattern; a strided slice per framing byte shows how far the others have it.
     """
     try:
         size, at = decode_varint(body, position)
         delta, after_delta = decode_varint(body, at + 1, 64)
         offset, after_offset = decode_varint(body, after_delta)
         if body[after_offset] != 1 or not 0 <= offset < 8192:
-            return 0, position  # has a key
+            return (), position  # has a key
         value_size, value_at = decode_varint(body, after_offset + 1)
     except (DecodeError, IndexError):
-        return 0, position  # the careful loop says what is wrong
+        return (), position  # the careful loop says what is wrong
     stride = at - position + size
-    run = min(count - done, (64 if offset < 64 else 8192) - offset, (len(body) - position) // max(stride, 1))
-    if run < 4 or value_size < 0 or value_at + value_size + 1 != position + stride:
-        return 0, position
+    last = position + stride - 1
+    if value_size < 0 or value_at + value_size != last or last >= len(body) or body[last]:
+        return (), position  # a null, headers, or wrong
+    run = min(count, (64 if offset < 64 else 8192) - offset, (len(body) - position) // stride)
+    expected = [(after_delta, _FIRST_OFFSET_BYTES[offset : offset + run])]
+    if offset >= 64:
+        expected.append((after_delta + 1, _OFFSET_BYTES[offset : offset + run]))
+    for place in (*range(position, after_delta), *range(after_offset, value_at), last):
+        byte = body[place : place + 1].tobytes()
+        column = body[place : position + run * stride : stride].tobytes()
+        if column.count(byte) != run:
+            run -= len(column.lstrip(byte))
+    for place, bytes_ in expected:
+        column = body[place : position + run * stride : stride].tobytes()
+        if column != bytes_[:run]:
+            run = next(n for n in range(run) if column[n] != bytes_[n])
+    if run < 4:
+        return (), position
     end = position + run * stride
-    for place in (*range(position, after_delta), *range(after_offset, value_at), position + stride - 1):
-        if body[place:end:stride].count(body[place]) != run:
-            return 0, position
-    if body[position + stride - 1] != 0:
-        return 0, position  # has headers
-    if body[after_delta:end:stride] != _FIRST_OFFSET_BYTES[offset : offset + run]:
-        return 0, position
-    if offset >= 64 and body[after_delta + 1 : end : stride] != _OFFSET_BYTES[offset : offset + run]:
-        return 0, position
     cut = Packer(f"{value_at - position}x{value_size}sx")
-    columns.values.extend(value for (value,) in cut.iter_unpack(memoryview(body)[position:end]))
+    columns.values.extend(chain.from_iterable(cut.iter_unpack(body[position:end])))
     columns.keys.extend([None] * run)
     columns.headers.extend([()] * run)
-    offsets.extend(range(offset, offset + run))
-    timestamps.extend([delta] * run)
-    return run, end
+    timestamps.extend([base_timestamp + delta] * run)
+    return range(offset, offset + run), end
 
 
 def _any_records(
-    body: bytes, p: int, count: int, columns: Columns, offsets: list[int], timestamps: list[int]
-) -> int:
-    """Take `count` records of any kind. One- and two-byte varints are inlined; longer ones are rare."""
+    body: bytes, p: int, count: int, base_timestamp: int, columns: Columns, timestamps: list[int]
+) -> tuple[Sequence[int], int]:
+    """Take `count` records of any kind: their offsets, and where they ended.
+
+    One- and two-byte varints are inlined, longer ones are rare. Numbers stay as they are on the wire, zig-zag (odd
+    means negative), until they are turned column by column.
+    """
     end = len(body)
-    add_key, add_value, add_headers = columns.keys.append, columns.values.append, columns.headers.append
-    add_offset, add_timestamp = offsets.append, timestamps.append
+    flat: list[Any] = []
     try:
         for _ in range(count):
             n = body[p]
             p += 1
             if n > 127:
                 if body[p] < 128:
-                    n = n & 127 | body[p] << 7
+                    n += (body[p] << 7) - 128
                     p += 1
-                    n = n >> 1 ^ -(n & 1)
                 else:
-                    n, p = decode_varint(body, p - 1)
-            else:
-                n = n >> 1 ^ -(n & 1)
-            stop = p + n
-            if n < 0 or stop > end:
-                raise TruncatedError(f"a record announces {n} bytes, {end - p} are left")
-            p += 1  # attributes, unused
+                    n, p = decode_uvarint(body, p - 1)
+            stop = p + (n >> 1)
+            if n & 1 or stop > end:
+                raise TruncatedError(f"a record announces {n >> 1 ^ -(n & 1)} bytes, {end - p} are left")
+            time = body[p + 1]  # after the attributes, which are unused
+            p += 2
+            if time > 127:
+                time, p = decode_uvarint(body, p - 1, 64)
+            offset = body[p]
+            p += 1
+            if offset > 127:
+                if body[p] < 128:
+                    offset += (body[p] << 7) - 128
+                    p += 1
+                else:
+                    offset, p = decode_uvarint(body, p - 1)
             n = body[p]
             p += 1
-            if n > 127:
-                n, p = decode_varint(body, p - 1, 64)
-                add_timestamp(n)
+            if n == 1:
+                key = None
             else:
-                add_timestamp(n >> 1 ^ -(n & 1))
+                if n > 127:
+                    n, p = decode_uvarint(body, p - 1)
+                if n & 1:  # negative: -1 is null, here in more bytes than it needs
+                    if n != 1:
+                        raise _beyond(n >> 1 ^ -1, stop - p)
+                    key = None
+                else:
+                    after = p + (n >> 1)
+                    if after > stop:
+                        raise _beyond(n >> 1, stop - p)
+                    key = body[p:after]
+                    p = after
             n = body[p]
             p += 1
-            if n > 127:
-                n, p = decode_varint(body, p - 1)
-                add_offset(n)
+            if n == 1:
+                value = None
             else:
-                add_offset(n >> 1 ^ -(n & 1))
-            for add in (add_key, add_value):
-                n = body[p]
-                p += 1
-                if n == 1:
-                    add(None)
-                    continue
                 if n > 127:
                     if body[p] < 128:
-                        n = n & 127 | body[p] << 7
+                        n += (body[p] << 7) - 128
                         p += 1
-                        n = n >> 1 ^ -(n & 1)
                     else:
-                        n, p = decode_varint(body, p - 1)
+                        n, p = decode_uvarint(body, p - 1)
+                if n & 1:  # negative: -1 is null, here in more bytes than it needs
+                    if n != 1:
+                        raise _beyond(n >> 1 ^ -1, stop - p)
+                    value = None
                 else:
-                    n = n >> 1 ^ -(n & 1)
-                if n == -1:
-                    add(None)
-                    continue
-                after = p + n
-                if n < 0 or after > stop:
-                    raise DecodeError(f"a key or value announces {n} bytes, its record has {stop - p} left")
-                add(body[p:after])
-                p = after
-            if body[p] == 0:
-                add_headers(())
-                p += 1
+                    after = p + (n >> 1)
+                    if after > stop:
+                        raise _beyond(n >> 1, stop - p)
+                    value = body[p:after]
+                    p = after
+            if body[p]:
+                headers, p = decode_headers(body, p, stop)
             else:
-                headers, p = _headers(body, p, stop)
-                add_headers(headers)
+                headers = ()
+                p += 1
             if p != stop:
                 raise DecodeError(f"a record ends {abs(stop - p)} bytes from where it says")
+            flat += time, offset, key, value, headers
     except IndexError:
         raise TruncatedError(f"a record is cut off at byte {end}") from None
-    return p
+    times = flat[0::5]
+    if times.count(times[0]) == count:
+        timestamps.extend([base_timestamp + (times[0] >> 1 ^ -(times[0] & 1))] * count)
+    else:
+        timestamps.extend([base_timestamp + (n >> 1 ^ -(n & 1)) for n in times])
+    columns.keys.extend(flat[2::5])
+    columns.values.extend(flat[3::5])
+    columns.headers.extend(flat[4::5])
+    offsets: list[int] = flat[1::5]
+    first = offsets[0]
+    if offsets == list(range(first, first + 2 * count, 2)) and not first & 1:
+        return range(first >> 1, (first >> 1) + count), p
+    return [n >> 1 ^ -(n & 1) for n in offsets], p
 
 
-def _headers(body: bytes, p: int, stop: int) -> tuple[HeaderTuple, int]:
-    count, p = decode_varint(body, p)
-    if not 0 <= count <= stop - p:
-        raise DecodeError(f"a record announces {count} headers in {stop - p} bytes")
-    found: list[tuple[str, bytes | None]] = []
-    for _ in range(count):
-        size, p = decode_varint(body, p)
-        if not 0 <= size <= stop - p:
-            raise DecodeError(f"a header's name announces {size} bytes, {stop - p} are left")
-        try:
-            name = body[p : p + size].decode()
-        except UnicodeDecodeError as error:
-            raise DecodeError(f"a header's name is not UTF-8: {error}") from error
-        p += size
-        size, p = decode_varint(body, p)
-        if size == -1:
-            found.append((name, None))
-            continue
-        if not 0 <= size <= stop - p:
-            raise DecodeError(f"a header's value announces {size} bytes, {stop - p} are left")
-        found.append((name, body[p : p + size]))
-        p += size
-    return tuple(found), p
+def _beyond(size: int, left: int) -> DecodeError:
+    return DecodeError(f"a key or value announces {size} bytes, its record has {left} left")

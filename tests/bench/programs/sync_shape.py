@@ -2,6 +2,7 @@
 
 import threading
 import time
+from itertools import cycle
 
 import load
 
@@ -33,6 +34,9 @@ class SyncShape:
             elif spec["api"] == "threads":
                 self._four_threads(send, topic, values)
                 client.flush()
+            elif spec["api"] == "topics":
+                self._round_robin(send, values)
+                client.flush()
             else:
                 if keys is not None and headers:
                     for value, key in zip(values, keys, strict=True):
@@ -49,6 +53,11 @@ class SyncShape:
                 client.flush()
         load.tell(measured, len(values), sum(map(len, values)))
         client.close()
+
+    def _round_robin(self, send, values):
+        topics = [f"bench{n}-{self.spec['partitions']}" for n in range(self.spec["topics"])]
+        for topic, value in zip(cycle(topics), values, strict=False):
+            send(topic, value)
 
     def _four_threads(self, send, topic, values):
         def work(part):
@@ -100,6 +109,17 @@ class SyncShape:
                 taken.append(time.perf_counter() - began)
         load.tell(measured, len(taken), 0, **load.percentiles(taken[len(taken) // 10 :]))
         client.close()
+
+    def idle(self):
+        """A producer that has sent something and a consumer that has read it; then nothing for a while."""
+        client, reader = self.producer(), self.consumer()
+        client.send(self.spec["topic"], b"x").get(20)
+        next(reader)
+        with load.Measured() as measured:
+            reader.poll(timeout_ms=self.spec["count"] * 1000)
+        load.tell(measured, self.spec["count"], 0)
+        client.close()
+        reader.close()
 
     def end_to_end(self):
         client, topic, taken = self.producer(linger_ms=0), self.spec["topic"], []

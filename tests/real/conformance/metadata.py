@@ -91,8 +91,6 @@ def topics_by_id(talk: Talk) -> None:
     unknown = MetadataRequestTopic(name=None, topic_id=UUID(int=12345))
     talk.see("unknown", MetadataRequest(topics=[unknown], allow_auto_topic_creation=False))
     talk.see("known and unknown", MetadataRequest(topics=[unknown, by_id], allow_auto_topic_creation=True))
-    nothing = MetadataRequestTopic(name=None)
-    talk.see("neither name nor id", MetadataRequest(topics=[nothing], allow_auto_topic_creation=False))
 
 
 @conversation("newest")

@@ -218,7 +218,7 @@ class Talk:
         if field in ("error_code", "topic_config_error_code"):
             return ErrorCode(value).name
         if field in ("error_message", "batch_index_error_message"):
-            return "a text" if value else value
+            return "a text" if value else None
         if isinstance(value, UUID):
             return "none" if value == ZERO_UUID else "an id"
         if isinstance(value, str):

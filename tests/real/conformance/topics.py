@@ -286,7 +286,6 @@ def settings_changed(talk: Talk) -> None:
     talk.see("unknown setting", alter(topic.name, (0, "no.such.setting", "1")))
     talk.see("bad value", alter(topic.name, (0, "retention.ms", "soon")))
     talk.see("null value", alter(topic.name, (0, "retention.ms", None)))
-    talk.see("unknown operation", alter(topic.name, (9, "retention.ms", "1")))
     talk.see("the same twice", alter(topic.name, (0, "retention.ms", "1"), (0, "retention.ms", "2")))
     talk.see("unknown topic", alter(talk.name("nowhere"), (0, "retention.ms", "1")))
     talk.see("checked only", alter(topic.name, (0, "retention.ms", "7"), validate_only=True))
