@@ -215,6 +215,7 @@ class AsyncKafkaConsumer:
     @asynccontextmanager
     async def _turn(self, deadline: float) -> AsyncIterator[bool]:
         """One task at a time. False: the deadline passed while another one waited for records."""
+        self._refuse_inside_listener()  # it is the listener's own poll that holds the lock
         reading = self._reading
         try:
             # A lock that is free is had at once, even if the deadline has passed.
@@ -240,19 +241,23 @@ class AsyncKafkaConsumer:
                 if call is None:
                     break
                 task = self._listening = asyncio.create_task(self._listen(call))
-            elif _inside.get() is task:
-                raise IllegalStateError(
-                    "reading inside a rebalance listener: the rebalance waits for the listener"
-                )
+            else:
+                self._refuse_inside_listener()
             await asyncio.shield(task)
         error, self._listener_error = self._listener_error, None
         if error is not None:
             raise error
 
+    def _refuse_inside_listener(self) -> None:
+        task = _inside.get()
+        if task is not None and task is self._listening and not task.done():
+            raise IllegalStateError(
+                "reading inside a rebalance listener: the rebalance waits for the listener"
+            )
+
     async def _listen(self, call: ListenerCall) -> None:
-        self._listening = (
-            asyncio.current_task()
-        )  # here too: a task may run before create_task returns (eager ones)
+        # Here too: an eager task begins before create_task returns.
+        self._listening = asyncio.current_task()
         _inside.set(self._listening)
         error: BaseException | None = None
         try:

@@ -33,6 +33,7 @@ class KeyHashes:
     LIMIT = 16_384
     LONGEST = 128
     """Longer keys are not kept: they would be what the memory goes to."""
+    MANY = 64
 
     def __init__(self) -> None:
         self.known: dict[bytes, int] = {}
@@ -49,20 +50,9 @@ class KeyHashes:
                 self.known[key] = found
         return found
 
-    def hashes_of(self, keys: Sequence[bytes | None]) -> list[int | None]:
-        """The hash of each; None of None."""
-        found: list[int | None] = [self.get(key) if key is not None else None for key in keys]
-        if None in found:
-            pairs = zip(keys, found, strict=True)
-            missing = list(dict.fromkeys(key for key, hashed in pairs if hashed is None and key is not None))
-            fresh: dict[bytes | None, int] = dict(zip(missing, hashes_of_keys(missing), strict=True))
-            if len(self.known) + len(fresh) > self.LIMIT:
-                self.known.clear()
-            self.known.update((key, fresh[key]) for key in missing if len(key) <= self.LONGEST)
-            found = [
-                fresh.get(key) if hashed is None else hashed for key, hashed in zip(keys, found, strict=True)
-            ]
-        return found
+    def hashes_of(self, keys: Sequence[bytes]) -> list[int]:
+        """The hash of each. Many at once are computed about as fast as looked up."""
+        return list(map(self.hash_of, keys)) if len(keys) < self.MANY else hashes_of_keys(keys)
 
 
 class StickyPartitioner:
@@ -225,7 +215,10 @@ class Choice:
     def partitions(self, topic: TopicInfo, keys: Sequence[bytes | None]) -> list[int | None]:
         """The partition of each key; None, for no key, leaves it to the sticky partitioner."""
         count = len(topic.partitions)
-        return [None if hashed is None else hashed % count for hashed in self.hashes.hashes_of(keys)]
+        if None not in keys:
+            return [hashed % count for hashed in self.hashes.hashes_of(keys)]  # type: ignore[arg-type]
+        hashes = iter(self.hashes.hashes_of([key for key in keys if key is not None]))
+        return [None if key is None else next(hashes) % count for key in keys]
 
 
 def _takes(function: Callable[..., Any], count: int) -> bool:

@@ -513,9 +513,15 @@ async def test_what_a_listener_raises_comes_out_of_the_next_read(make):
     assert (await consumer.getone()).offset == 0
 
 
-async def test_reading_inside_a_listener_is_refused(make):
+@pytest.mark.parametrize("outer", ["getone", "getone of one", "getmany"])
+async def test_reading_inside_a_listener_is_refused(make, outer):
     consumer, engine = await make(group_id="g")
-    for read in (consumer.getone, consumer.getmany, lambda: consumer.getone(A), lambda: anext(consumer)):
+    polls = {
+        "getone": consumer.getone,
+        "getone of one": lambda: consumer.getone(A),
+        "getmany": lambda: consumer.getmany(timeout_ms=5000),
+    }
+    for read in (*polls.values(), lambda: anext(consumer)):
 
         async def act(kind, partitions, read=read):
             # Also from a task that the listener starts and waits for.
@@ -524,7 +530,7 @@ async def test_reading_inside_a_listener_is_refused(make):
         consumer.subscribe(["t"], listener=Diary(act))
         engine.call_listener("assigned", A)
         with pytest.raises(IllegalStateError, match="inside a rebalance listener"):
-            await consumer.getone(A)
+            await polls[outer]()
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="there are no eager tasks")
