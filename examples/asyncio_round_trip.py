@@ -11,9 +11,8 @@ import contextlib
 import sys
 import uuid
 
-from kafkalite.broker import EmbeddedBroker
-
 from kafkalite import AsyncKafkaConsumer, AsyncKafkaProducer
+from kafkalite.broker import EmbeddedBroker
 
 COUNT = 10
 

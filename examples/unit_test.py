@@ -7,9 +7,8 @@ The fixture `kafka_broker` comes with kafkalite. Any client can talk to it, in a
 
 from __future__ import annotations
 
-from kafkalite.broker import EmbeddedBroker
-
 from kafkalite import KafkaConsumer, KafkaProducer
+from kafkalite.broker import EmbeddedBroker
 
 
 def shout(bootstrap: str) -> None:

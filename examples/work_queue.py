@@ -13,9 +13,8 @@ import sys
 import time
 import uuid
 
-from kafkalite.broker import EmbeddedBroker
-
 from kafkalite import KafkaAdminClient, KafkaConsumer, KafkaProducer, NewTopic
+from kafkalite.broker import EmbeddedBroker
 
 JOBS = 20
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from .sync import KafkaAdminClient, KafkaConsumer, KafkaProducer
     from .types import (
         BrokerMetadata,
+        BulkMetadata,
+        BulkPart,
         ConsumerGroupMetadata,
         ConsumerRecord,
         OffsetAndMetadata,
@@ -47,6 +49,8 @@ __all__ = [
     "AsyncKafkaConsumer",
     "AsyncKafkaProducer",
     "BrokerMetadata",
+    "BulkMetadata",
+    "BulkPart",
     "BytesSerializer",
     "ConsumerGroupMetadata",
     "ConsumerRebalanceListener",
@@ -95,6 +99,8 @@ _ROOMS = {
     "sync.producer": ("KafkaProducer",),
     "types": (
         "BrokerMetadata",
+        "BulkMetadata",
+        "BulkPart",
         "ConsumerGroupMetadata",
         "ConsumerRecord",
         "OffsetAndMetadata",

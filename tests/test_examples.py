@@ -18,6 +18,8 @@ TESTED_HERE = {
     "quickstart.py",
     "asyncio_round_trip.py",
     "work_queue.py",
+    "send_many.py",
+    "columns.py",
 }
 TESTED_ELSEWHERE = {"unit_test.py", "flights.py"}
 
@@ -50,6 +52,8 @@ def test_quickstart_shows_the_message() -> None:
     [
         ("asyncio_round_trip.py", "received 10 messages, the last one 'message 9'"),
         ("work_queue.py", "the first worker did 10 jobs, the second 10"),
+        ("send_many.py", "1,000,000 records in "),
+        ("columns.py", "moved 20000 messages in "),
     ],
 )
 def test_small_examples(name: str, says: str) -> None:

@@ -17,8 +17,10 @@ from kafkalite.types import BulkMetadata, Headers, RecordMetadata
 
 from .delivery import AsyncDelivery
 
-BREATH = 128
-"""Sends after which a loop of sends lets the event loop run, so that what was sent goes out meanwhile."""
+BREATH = 1024
+"""Sends, about a millisecond of them, after which a loop of sends lets the event loop run: what was sent goes out then.
+
+Each breath costs a turn of the loop, and ends a batch early where nothing lingers."""
 
 
 class AsyncKafkaProducer:

@@ -246,7 +246,10 @@ class Batch:
             sizes, known = [-1 if v is None else len(v) for v in self.values], None
         self.value_sizes = sizes[0] if sizes.count(sizes[0]) == len(sizes) else sizes
         if self.keys is not None:
-            self.key_sizes = [-1 if k is None else len(k) for k in self.keys]
+            try:
+                self.key_sizes = list(map(len, self.keys))  # type: ignore[arg-type]
+            except TypeError:
+                self.key_sizes = [-1 if k is None else len(k) for k in self.keys]
         if self.headers is not None:
             self.header_sizes = {
                 index: sum(len(name.encode()) + len(content or b"") for name, content in headers)

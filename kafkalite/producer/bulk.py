@@ -32,6 +32,9 @@ class Bulk:
 
     __slots__ = ("_outcome", "_settled", "owner", "runs", "topic")
 
+    parts: None = None
+    """Unlike a batch, it is never split; what it consists of may be."""
+
     def __init__(self, owner: Owner, topic: str) -> None:
         self.owner = owner
         self.topic = topic

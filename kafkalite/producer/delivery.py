@@ -99,7 +99,9 @@ class Delivery(Generic[R]):
 
     def succeeded(self) -> bool:
         """Whether the record was written."""
-        batch, _ = self.batch.locate(self.index)
+        batch = self.batch
+        if batch.parts is not None:  # split since; programs ask this of every record, so no call without need
+            batch, _ = batch.locate(self.index)
         return batch.done and batch.error is None
 
     def failed(self) -> bool:

@@ -95,6 +95,7 @@ class ProducerEngine:
         self._acquire, self._release, self._mine = lock.acquire, lock.release, lock._is_owned  # type: ignore[attr-defined]
         self._lane_of = self._accumulator.lanes.get
         self._hash_of = self._choice.hashes.get
+        self._hash_new = self._choice.hash_new
 
     # Sending. Thread: any.
 
@@ -134,7 +135,7 @@ class ProducerEngine:
             size += len(key)
             if partition is None:
                 hashed = self._hash_of(key)
-                if hashed is None:
+                if hashed is None and (hashed := self._hash_new(key)) is None:
                     return self._send(topic, value, key, headers, partition, timestamp_ms)
                 batch = lane.open[hashed % lane.count]
             elif type(partition) is int and 0 <= partition < lane.count:

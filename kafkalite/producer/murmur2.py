@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from struct import Struct as Packer
 from struct import unpack, unpack_from
 
 __all__ = ["hash_of_key", "hashes_of_keys", "murmur2"]
@@ -11,6 +12,8 @@ __all__ = ["hash_of_key", "hashes_of_keys", "murmur2"]
 _M = 0x5BD1E995
 _SEED = 0x9747B28C
 _32 = 0xFFFFFFFF
+
+_WORDS = [Packer(f"<{count}I").unpack_from for count in range(33)]
 
 FEW = 8
 """Fewer keys of one length than that are hashed one by one."""
@@ -23,7 +26,7 @@ def murmur2(data: bytes) -> int:
     length = len(data)
     h = _SEED ^ length
     words = length >> 2
-    for k in unpack_from(f"<{words}I", data):
+    for k in _WORDS[words](data) if words < len(_WORDS) else unpack_from(f"<{words}I", data):
         k = k * _M & _32
         h = (h * _M ^ (k ^ k >> 24) * _M) & _32
     if tail := data[words << 2 :]:

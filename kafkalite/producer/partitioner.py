@@ -17,7 +17,7 @@ from typing import Any
 from kafkalite.errors import IllegalArgumentError
 from kafkalite.net.metadata import Cluster, TopicInfo
 
-from .murmur2 import hash_of_key, hashes_of_keys
+from .murmur2 import hashes_of_keys, murmur2
 
 __all__ = ["Choice", "KeyHashes", "StickyPartitioner", "UserPartitioner"]
 
@@ -43,7 +43,7 @@ class KeyHashes:
         """The hash of a key."""
         found = self.known.get(key)
         if found is None:
-            found = hash_of_key(key)
+            found = murmur2(key) & 0x7FFFFFFF  # hash_of_key, without the call
             if len(key) <= self.LONGEST:
                 if len(self.known) >= self.LIMIT:
                     self.known.clear()
@@ -178,6 +178,10 @@ class Choice:
         self.hashes = KeyHashes()
         self._user = None if partitioner is None else UserPartitioner(partitioner)
         self._ignore_keys = ignore_keys
+        self.hash_new: Callable[[bytes], int | None] = (
+            _no_hash if self.is_users or ignore_keys else self.hashes.hash_of
+        )
+        """The hash of a key that was not seen lately; None if it is not that what its partition depends on."""
 
     def partition(
         self,
@@ -219,6 +223,10 @@ class Choice:
             return [hashed % count for hashed in self.hashes.hashes_of(keys)]  # type: ignore[arg-type]
         hashes = iter(self.hashes.hashes_of([key for key in keys if key is not None]))
         return [None if key is None else next(hashes) % count for key in keys]
+
+
+def _no_hash(_: bytes) -> None:
+    """Nothing to go by."""
 
 
 def _takes(function: Callable[..., Any], count: int) -> bool:

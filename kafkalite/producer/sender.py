@@ -119,14 +119,13 @@ class Sender:
             self._expire(batch)
         if self._idempotence is not None and self._idempotence.needs_id:
             self._ask_for_id()
-        while True:
-            found = self._accumulator.drain(
-                now, place_of=self._place_of, has_room=self._has_room, may_leave=self._may_leave
-            )
-            for node, batches in found.requests:
-                self._dispatch(node, batches)
-            if not found.requests:
-                break
+        found = self._accumulator.drain(
+            now, place_of=self._place_of, has_room=self._has_room, may_leave=self._may_leave
+        )
+        for node, batches in found.requests:
+            self._dispatch(node, batches)
+        if found.requests:
+            self._wake_here()  # for the next batch of each partition, once these have gone out
         if found.leaderless:
             self._client.want_topics(*found.leaderless)
             self._client.request_update()

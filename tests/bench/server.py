@@ -99,6 +99,14 @@ class State:
         self.received = self.received_bytes = self.sent = 0
         self.ends: dict[tuple[object, int], int] = {}
         self.topic_names: dict[UUID, str] = {}
+        self.blobs: dict[int, bytearray] = {}
+
+    def blob(self, batches: int) -> bytearray:
+        """So many copies of the batch, to be used at once: it is the same one every time, because a fresh megabyte
+        costs the machine more than everything else that a fetch does."""
+        if batches not in self.blobs:
+            self.blobs[batches] = bytearray(self.batch * batches)
+        return self.blobs[batches]
 
     def topic_id(self, name: str) -> UUID:
         topic_id = uuid5(NAMESPACE, name)
@@ -244,7 +252,7 @@ class Peer(asyncio.Protocol):
                 if left <= 0:
                     continue
                 base = p.fetch_offset - p.fetch_offset % per_batch
-                blob = bytearray(template * batches)
+                blob = state.blob(batches)
                 for n in range(batches):
                     struct.pack_into(">q", blob, n * len(template), base + n * per_batch)
                 left -= len(blob)

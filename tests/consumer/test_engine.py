@@ -601,6 +601,20 @@ async def test_reading_certain_partitions(make):
     assert await of_one
 
 
+async def test_batches_are_cut_to_a_limit_that_was_given_only(make):
+    consumer = await make(max_poll_records=1)
+    consumer.assign([T0])
+    assert await consumer.wait_for_records(soon())
+    (batch,) = consumer.take_batches(2)
+    assert batch.values == [b"a", b"b"]
+    consumer.seek(T0, 0)
+    assert await consumer.wait_for_records(soon())
+    assert sum(map(len, consumer.take_batches())) >= 1
+    await consumer.close(1)
+    with pytest.raises(ConsumerStoppedError):
+        consumer.take_batches()
+
+
 async def test_seek_to_committed(make, group):
     consumer = await make(group_id="g")
     consumer.assign([T0, T1])
@@ -618,6 +632,7 @@ async def test_nothing_is_taken_while_a_rebalance_waits(make, group):
     coordinator = consumer._coordinator
     coordinator.gate_waiting = True
     assert consumer.take(10) == {}
+    assert consumer.take_batches() == []
     assert coordinator.last_poll > 0
     polls = coordinator.polls
     assert not await consumer.wait_for_records(soon(0.01))

@@ -509,3 +509,67 @@ def test_putting_and_taking_at_the_same_time_loses_and_doubles_nothing(buffer):
             seen[partition].extend(found)
     filler.join()
     assert all(found == list(range(count * 3)) for found in seen.values())
+
+
+# Columns.
+
+
+def test_batches_are_taken_with_the_same_book_keeping(buffer):
+    first, second = state_of(0), state_of(1)
+    put(buffer, first, 3)
+    put(buffer, second, 2)
+    batches = buffer.take_batches(10)
+    assert [(b.topic_partition, list(b.offsets)) for b in batches] == [
+        (first.tp, [0, 1, 2]),
+        (second.tp, [0, 1]),
+    ]
+    assert (first.position, first.finished) == (Position(3, 1), Position(0))
+    assert first.buffered == 0
+    assert buffer.take_batches(10) == []
+    assert first.finished == Position(3, 1)
+
+
+def test_a_limit_cuts_batches_unless_they_are_wanted_whole(buffer):
+    state = state_of()
+    put(buffer, state, 5)
+    assert [list(b.offsets) for b in buffer.take_batches(2)] == [[0, 1]]
+    assert state.position.offset == 2
+    assert [list(b.offsets) for b in buffer.take_batches(1, whole=True)] == [[2, 3, 4]]
+
+
+def test_batches_that_came_in_one_answer_are_put_together(buffer):
+    state = state_of()
+    put_bytes(buffer, state, data_of(0, 2) + data_of(2, 3))
+    put(buffer, state, 1)
+    (batch,) = buffer.take_batches(10)
+    assert batch.offsets == range(6)
+    assert batch.values == [b"0", b"1", b"2", b"3", b"4", b"5"]
+
+
+def test_records_and_batches_may_be_taken_in_turn(buffer):
+    state = state_of()
+    put(buffer, state, 6)
+    assert offsets(buffer.take(2)) == {0: [0, 1]}
+    assert [list(b.offsets) for b in buffer.take_batches(2)] == [[2, 3]]
+    assert offsets(buffer.take(9)) == {0: [4, 5]}
+
+
+def test_damage_is_raised_once_the_batches_before_it_were_taken(buffer):
+    state = state_of()
+    damaged = bytearray(data_of(2, 2))
+    damaged[-1] ^= 1
+    put_bytes(buffer, state, data_of(0, 2) + bytes(damaged))
+    assert [list(b.offsets) for b in buffer.take_batches(10, whole=True)] == [[0, 1]]
+    for _ in range(2):
+        with pytest.raises(CorruptRecordError):
+            buffer.take_batches(10)
+    assert state.position.offset == 2
+
+
+def test_no_batch_of_a_paused_partition(buffer):
+    state = state_of()
+    put(buffer, state, 2)
+    buffer.pause(state)
+    assert buffer.take_batches(10) == []
+    buffer.resume(state)
+    assert len(buffer.take_batches(10)) == 1

@@ -254,3 +254,52 @@ def test_an_interrupt_in_a_deserializer_loses_nothing():
     with pytest.raises(KeyboardInterrupt):
         reader.read(9)
     assert values(reader.read(9)) == [b"1", b"2", b"3"]
+
+
+# Pieces, as the fetch buffer gets them.
+
+
+def pieces(*batches, at=0, **options):
+    return Unpacker(TP, Part(memoryview(b"".join(batches)), NODE), Position(at), **options)
+
+
+def test_a_piece_is_a_batch_or_what_the_limit_leaves_of_it():
+    reader = pieces(batch(0, b"a", b"b", b"c"), batch(3, b"d"))
+    assert [piece.values for piece in reader.read(2)] == [[b"a", b"b"]]
+    assert reader.position == Position(2, 5)
+    assert [piece.values for piece in reader.read(9)] == [[b"c"], [b"d"]]
+    assert reader.read(9) == []
+
+
+def test_whole_batches_are_not_cut():
+    reader = pieces(batch(0, b"a", b"b"), batch(2, b"c", b"d"), batch(4, b"e"), at=1)
+    assert [piece.values for piece in reader.read(2, whole=True)] == [[b"b"], [b"c", b"d"]]
+    assert reader.position == Position(4, 5)
+    assert [piece.values for piece in reader.read(1, whole=True)] == [[b"e"]]
+
+
+def test_a_whole_batch_may_follow_one_that_was_cut():
+    reader = pieces(batch(0, b"a", b"b", b"c"))
+    reader.read(1)
+    (piece,) = reader.read(1, whole=True)
+    assert (piece.values, list(piece.offsets)) == ([b"b", b"c"], [1, 2])
+
+
+def test_damage_is_found_before_any_of_the_batch_is_given():
+    data = bytearray(batch(0, b"a", b"bb", b"ccc"))
+    data[-1] ^= 1
+    for check_crcs in (True, False):
+        reader = pieces(bytes(data), check_crcs=check_crcs)
+        assert reader.read(1) == []
+        assert isinstance(reader.failure, CorruptRecordError)
+        assert reader.position == Position(0)
+
+
+def test_a_piece_ends_before_the_record_that_cannot_be_deserialized():
+    deserializers = Deserializers(None, resolve_deserializer(int))
+    reader = pieces(batch(0, b"1", b"2", b"x", b"4"), deserializers=deserializers)
+    (piece,) = reader.read(9, whole=True)
+    assert piece.values == [1, 2]
+    assert [record.serialized_value_size for record in piece] == [1, 1]
+    assert isinstance(reader.failure, ValueDeserializationError)
+    assert reader.failure.offset == 2

@@ -38,6 +38,7 @@ HANDS = {
     "net/pool.py": "opens and reaps connections",
     "net/tasks.py": "owns background tasks",
     "producer/engine.py": "assembles the producer",
+    "producer/room.py": "waits for metadata and memory",
     "producer/sender.py": "drains and sends",
     "consumer/engine.py": "assembles the consumer",
     "consumer/fetcher.py": "keeps fetches going",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from random import Random
 from uuid import UUID
@@ -11,6 +12,8 @@ from kafkalite.config import ProducerConfig
 from kafkalite.errors import KafkaConnectionError, KafkaTimeoutError
 from kafkalite.net.metadata import Metadata
 from kafkalite.producer.batch import Batch, Owner
+from kafkalite.producer.delivery import Delivery
+from kafkalite.producer.engine import ProducerEngine
 from kafkalite.protocol.messages.init_producer_id import InitProducerIdResponse
 from kafkalite.protocol.messages.metadata import (
     MetadataResponse,
@@ -258,3 +261,53 @@ class LastChoice(Random):
 
     def randrange(self, stop):
         return stop - 1
+
+
+class Bench:
+    """An engine with a client that the test plays."""
+
+    def __init__(self, client=None, delivery_type=Delivery, **options):
+        options.setdefault("retry_backoff_ms", 0)
+        self.client = client or FakeClient({"t": 3})
+        self.engine = ProducerEngine(
+            config(**options), client=self.client, delivery_type=delivery_type, rng=Random(1)
+        )
+
+    async def __aenter__(self):
+        await self.engine.start()
+        return self
+
+    async def __aexit__(self, *exc):
+        await self.engine.close(0)
+
+    def send(self, value=b"v", key=None, headers=None, partition=None, timestamp_ms=None, *, topic="t"):
+        return self.engine.try_send(topic, value, key, headers, partition, timestamp_ms)
+
+    def fill(self):
+        """Send until there is no memory left."""
+        while self.send(b"x" * 100, partition=0) is not None:
+            pass
+
+    def soon(self, seconds=60.0):
+        return time.monotonic() + seconds
+
+    async def records(self, *deliveries):
+        """Everything that is handed over, as a broker reads it: partition -> [(key, value, headers, timestamp)]."""
+        flushing = asyncio.create_task(self.engine.flush(None))
+        found = {}
+        while not flushing.done():
+            getting = asyncio.create_task(self.client.produced.get())
+            await asyncio.wait({getting, flushing}, return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE)
+            if not getting.done():
+                getting.cancel()
+                break
+            request = getting.result()
+            for (_, partition), batch in request.batches.items():
+                columns = batch.columns()
+                rows = zip(
+                    columns.keys, columns.values, map(tuple, columns.headers), columns.timestamps, strict=True
+                )
+                found.setdefault(partition, []).extend(rows)
+            request.answer()
+        await flushing
+        return found

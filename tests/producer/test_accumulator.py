@@ -8,6 +8,7 @@ import pytest
 from kafkalite.errors import KafkaError, ProducerClosed
 from kafkalite.producer.accumulator import FIRST_GRANT, Accumulator
 from kafkalite.producer.partitioner import StickyPartitioner
+from kafkalite.producer.records import checked_records
 from kafkalite.types import TopicPartition
 
 from .stand_ins import topic
@@ -445,3 +446,48 @@ def test_repr():
         repr(bench.accumulator)
         == "<Accumulator: 1 batches of 1 partitions wait, 3 unsettled, 483 of 1000000 bytes used>"
     )
+
+
+class TestExtending:
+    def many(self, count, **more):
+        values = [b"v" * (SIZE - 25)] * count
+        return checked_records("t", values, None, None, None, **more)
+
+    def put(self, bench, records, start=0, partition=0):
+        return bench.accumulator.extend(topic("t", 3), partition, records, start, now=0.0, wall=1.0)
+
+    def test_a_batch_takes_what_fits(self):
+        bench, records = Bench(batch_size=61 + 4 * SIZE), self.many(6)
+        first = bench.put()
+        assert self.put(bench, records) == (first, 1, 3)
+        second, place, count = self.put(bench, records, 3)
+        assert second is not first
+        assert (place, count, first.left) == (0, 3, -1)
+        assert bench.put() is second
+        assert bench.woken == 2
+
+    def test_memory_is_taken_at_one_go_and_given_back(self):
+        bench = Bench(batch_size=10 * FIRST_GRANT)
+        _, _, count = self.put(bench, self.many(500))
+        assert count == 500
+        assert bench.accumulator.memory.total - bench.accumulator.memory.free == 61 + 500 * SIZE
+        assert self.put(bench, self.many(500))[1:] == (500, 500)
+
+    def test_what_memory_there_is_will_do(self):
+        bench = Bench(memory=61 + 3 * SIZE)
+        assert self.put(bench, self.many(10))[1:] == (0, 3)
+        assert self.put(bench, self.many(10), 3) is None
+        assert bench.accumulator.unsettled == 1
+
+    def test_to_the_sticky_partition(self):
+        bench = Bench(batch_size=61 + 4 * SIZE)
+        batch, _, count = self.put(bench, self.many(3), partition=None)
+        assert count == 3
+        assert bench.put(None) is batch
+        assert self.put(bench, self.many(3), partition=None)[0] is not batch
+
+    def test_not_after_the_end(self):
+        bench = Bench()
+        bench.accumulator.refuse(ProducerClosed("closed"))
+        with pytest.raises(ProducerClosed):
+            self.put(bench, self.many(1))

@@ -3,71 +3,22 @@
 import asyncio
 import threading
 import time
-from random import Random
 
 import pytest
 
 from kafkalite.errors import (
-    BufferExhaustedError,
     InvalidTopicError,
     KafkaConnectionError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
-    MetadataTimeoutError,
     ProducerClosed,
-    TopicAuthorizationFailedError,
 )
 from kafkalite.net.client import Client
 from kafkalite.producer.delivery import Delivery
 from kafkalite.producer.engine import ProducerEngine
 from kafkalite.protocol.codes import ErrorCode
 
-from .stand_ins import PATIENCE, FakeClient, config
-
-
-class Bench:
-    """An engine with a client that the test plays."""
-
-    def __init__(self, client=None, delivery_type=Delivery, **options):
-        options.setdefault("retry_backoff_ms", 0)
-        self.client = client or FakeClient({"t": 3})
-        self.engine = ProducerEngine(
-            config(**options), client=self.client, delivery_type=delivery_type, rng=Random(1)
-        )
-
-    async def __aenter__(self):
-        await self.engine.start()
-        return self
-
-    async def __aexit__(self, *exc):
-        await self.engine.close(0)
-
-    def send(self, value=b"v", key=None, headers=None, partition=None, timestamp_ms=None, *, topic="t"):
-        return self.engine.try_send(topic, value, key, headers, partition, timestamp_ms)
-
-    def soon(self, seconds=60.0):
-        return time.monotonic() + seconds
-
-    async def records(self, *deliveries):
-        """Everything that is handed over, as a broker reads it: partition -> [(key, value, headers, timestamp)]."""
-        flushing = asyncio.create_task(self.engine.flush(None))
-        found = {}
-        while not flushing.done():
-            getting = asyncio.create_task(self.client.produced.get())
-            await asyncio.wait({getting, flushing}, return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE)
-            if not getting.done():
-                getting.cancel()
-                break
-            request = getting.result()
-            for (_, partition), batch in request.batches.items():
-                columns = batch.columns()
-                rows = zip(
-                    columns.keys, columns.values, map(tuple, columns.headers), columns.timestamps, strict=True
-                )
-                found.setdefault(partition, []).extend(rows)
-            request.answer()
-        await flushing
-        return found
+from .stand_ins import PATIENCE, Bench, FakeClient, config
 
 
 class TestSending:
@@ -290,162 +241,6 @@ class TestRefusals:
             assert await asyncio.wait_for(asyncio.to_thread(bench.send, partition=0), PATIENCE)
 
 
-class TestWaitingForMetadata:
-    async def test_until_the_topic_is_known(self):
-        client = FakeClient({})
-        async with Bench(client) as bench:
-            assert bench.send(topic="new") is None
-            waiting = asyncio.create_task(bench.engine.make_room("new", bench.soon()))
-            await client.quiet()
-            assert client.wanted == {"new"}
-            client.learn({}, errors={"new": ErrorCode.LEADER_NOT_AVAILABLE})
-            await client.quiet()
-            assert not waiting.done()
-            client.learn({"new": 1})
-            await waiting
-            assert bench.send(topic="new")
-
-    async def test_what_waiting_cannot_mend_is_raised_at_once(self):
-        client = FakeClient({})
-        async with Bench(client) as bench:
-            waiting = asyncio.create_task(bench.engine.make_room("secret", bench.soon()))
-            await client.quiet()
-            client.learn({}, errors={"secret": ErrorCode.TOPIC_AUTHORIZATION_FAILED})
-            with pytest.raises(TopicAuthorizationFailedError, match="topic 'secret'"):
-                await waiting
-
-    async def test_but_not_because_of_what_was_true_some_time_ago(self):
-        client = FakeClient({}, errors={"secret": ErrorCode.TOPIC_AUTHORIZATION_FAILED})
-        async with Bench(client) as bench:
-            assert bench.send(topic="secret") is None
-            waiting = asyncio.create_task(bench.engine.make_room("secret", bench.soon()))
-            await client.quiet()
-            assert client.updates == 1
-            client.learn({"secret": 1})
-            await waiting
-
-    @pytest.mark.parametrize(
-        ("errors", "failure", "cause"),
-        [
-            ({"x": ErrorCode.UNKNOWN_TOPIC_OR_PARTITION}, None, "UNKNOWN_TOPIC_OR_PARTITION"),
-            ({"x": ErrorCode.LEADER_NOT_AVAILABLE}, None, "LEADER_NOT_AVAILABLE"),
-            ({"x": 0}, None, "none of its partitions yet"),
-            ({}, KafkaConnectionError("node 1 refused"), "no broker gave metadata: node 1 refused"),
-            ({}, None, "no fresh metadata came in time"),
-        ],
-    )
-    async def test_time_is_up(self, errors, failure, cause):
-        client = FakeClient({}, errors=errors)
-        client.last_metadata_failure = failure
-        async with Bench(client, max_block_ms=1234) as bench:
-            with pytest.raises(MetadataTimeoutError, match=rf"topic 'x'.*max_block_ms 1234.*{cause}"):
-                await bench.engine.make_room("x", bench.soon(0.01))
-
-    async def test_closing_ends_it(self):
-        client = FakeClient({})
-        async with Bench(client) as bench:
-            waiting = asyncio.create_task(bench.engine.make_room("new", bench.soon()))
-            await client.quiet()
-            await bench.engine.close(0)
-            with pytest.raises(ProducerClosed):
-                await waiting
-
-    async def test_partitions_for(self):
-        client = FakeClient({"t": 3})
-        async with Bench(client, max_block_ms=10) as bench:
-            assert await bench.engine.partitions_for("t") == frozenset({0, 1, 2})
-            with pytest.raises(MetadataTimeoutError, match="'other'"):
-                await bench.engine.partitions_for("other")
-            with pytest.raises(InvalidTopicError):
-                await bench.engine.partitions_for("no topic")
-
-    async def test_for_ever_is_allowed(self):
-        client = FakeClient({})
-        async with Bench(client, max_block_ms=float("inf")) as bench:
-            waiting = asyncio.create_task(bench.engine.make_room("new", float("inf")))
-            await client.quiet()
-            client.learn({"new": 1})
-            await waiting
-
-
-class TestWaitingForMemory:
-    def fill(self, bench):
-        while bench.send(b"x" * 100, partition=0) is not None:
-            pass
-
-    async def test_until_something_is_settled(self):
-        async with Bench(buffer_memory=1024, linger_ms=60_000) as bench:
-            self.fill(bench)
-            waiting = asyncio.create_task(bench.engine.make_room("t", bench.soon()))
-            request = await bench.client.next()  # in spite of linger_ms
-            assert not waiting.done()
-            assert bench.engine.metrics()["waiting-threads"] == 1
-            request.answer()
-            await waiting
-            assert bench.send(b"x" * 100)
-            assert bench.engine.metrics()["bufferpool-wait-total"] == 1
-
-    async def test_time_is_up_and_the_cause_is_named(self):
-        async with Bench(buffer_memory=1024, max_block_ms=5) as bench:
-            self.fill(bench)
-            with pytest.raises(
-                BufferExhaustedError,
-                match=r"buffer_memory \(1024 bytes\) is full, 1 batches.*t-0: node 1 at host1:9092 has not answered",
-            ):
-                await bench.engine.make_room("t", bench.soon(0.01))
-            assert bench.engine.metrics()["waiting-threads"] == 0
-
-    async def test_first_come_first_served(self):
-        async with Bench(buffer_memory=1024, linger_ms=60_000) as bench:
-            self.fill(bench)
-            order = []
-
-            async def send(number):
-                await bench.engine.make_room("t", bench.soon())
-                order.append(number)
-
-            tasks = []
-            for number in range(3):
-                assert bench.send(b"x" * 100) is None
-                tasks.append(asyncio.create_task(send(number)))
-                await asyncio.sleep(0)
-            (await bench.client.next()).answer()
-            await asyncio.gather(*tasks)
-            assert order == [0, 1, 2]
-
-    async def test_who_was_woken_and_did_not_come_holds_nobody_up(self):
-        async with Bench(buffer_memory=1024, linger_ms=60_000) as bench:
-            self.fill(bench)
-            assert bench.send(b"x" * 800) is None
-            first = bench.engine.make_room("t", bench.soon())
-            assert bench.send(b"x" * 800) is None
-            second = bench.engine.make_room("t", bench.soon())
-            tasks = [asyncio.create_task(first), asyncio.create_task(second)]
-            (await bench.client.next()).answer()
-            await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE)
-
-    async def test_closing_ends_it(self):
-        async with Bench(buffer_memory=1024) as bench:
-            self.fill(bench)
-            waiting = asyncio.create_task(bench.engine.make_room("t", bench.soon()))
-            await bench.client.quiet(but_for=1)
-            await bench.engine.close(0)
-            with pytest.raises(ProducerClosed):
-                await waiting
-
-    async def test_a_size_is_its_threads_own(self):
-        async with Bench(buffer_memory=1024, linger_ms=60_000) as bench:
-            self.fill(bench)
-            here = bench.engine.make_room("t", bench.soon())
-            there = await asyncio.to_thread(bench.engine.make_room, "t", bench.soon())
-            await there  # that thread was not refused anything
-            waiting = asyncio.create_task(here)
-            request = await bench.client.next()
-            assert not waiting.done()
-            request.answer()
-            await waiting
-
-
 class TestBatches:
     async def test_a_batch_by_hand(self):
         async with Bench(linger_ms=60_000) as bench:
@@ -479,7 +274,7 @@ class TestBatches:
 
     async def test_it_waits_for_memory_like_others(self):
         async with Bench(buffer_memory=1024, linger_ms=60_000) as bench:
-            TestWaitingForMemory().fill(bench)
+            bench.fill()
             builder = bench.engine.create_batch()
             builder.append(timestamp=None, key=None, value=b"x" * 800)
             assert bench.engine.try_send_batch(builder, "t", 0) is None

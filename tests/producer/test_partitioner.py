@@ -199,3 +199,31 @@ class TestChoice:
     def test_a_partition_is_an_int(self, partition):
         with pytest.raises(TypeError, match="partition is an int"):
             self.choose(Choice(None, ignore_keys=False), partition=partition)
+
+
+@pytest.mark.parametrize("count", [0, 1, KeyHashes.MANY - 1, KeyHashes.MANY])
+def test_many_keys_hash_as_single_ones(count):
+    keys = [b"key-%d" % n for n in range(count)]
+    hashes = KeyHashes()
+    assert hashes.hashes_of(keys) == list(map(hash_of_key, keys))
+    assert len(hashes.known) == (count if count < KeyHashes.MANY else 0)
+
+
+def test_partitions_of_many_keys():
+    choice, info = Choice(None, ignore_keys=False), topic(partitions=3)
+    keys = [None, b"21", None, b"a-little-bit-long-string", b"user-42"]
+    assert choice.partitions(info, keys) == [None, 0, None, 2, 1]
+    assert choice.partitions(info, [b"user-42"]) == [1]
+    assert choice.partitions(info, [None]) == [None]
+    assert not choice.is_users
+
+
+@pytest.mark.parametrize(
+    ("user", "ignore_keys", "with_keys", "without"),
+    [(None, False, True, False), (None, True, False, False), (lambda *_: 0, True, True, True)],
+)
+def test_whether_keys_matter(user, ignore_keys, with_keys, without):
+    choice = Choice(user, ignore_keys=ignore_keys)
+    assert choice.looks_at([b"k"]) is with_keys
+    assert choice.looks_at(None) is without
+    assert choice.is_users is (user is not None)

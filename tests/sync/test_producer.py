@@ -199,7 +199,8 @@ def test_a_forked_child_is_told_at_once():
         producer = kafkalite.sync.producer.KafkaProducer()
         child = os.fork()
         if child == 0:
-            for call in (lambda: producer.send("t", b"v"), producer.flush, producer.metrics):
+            sending = lambda: producer.send("t", b"v"), lambda: producer.send_many("t", [b"v"])
+            for call in (*sending, producer.flush, producer.metrics):
                 try:
                     call()
                 except ForkedError as error:

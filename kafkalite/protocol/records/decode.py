@@ -20,6 +20,10 @@ from .varint import decode_uvarint, decode_varint, encode_varint
 __all__ = ["Columns", "decode_records"]
 
 _LEAST_RECORD = 7  # seven one-byte fields
+_LARGE = 400
+"""Bytes of a record from which on it costs more to copy its batch than to cut bytes from a view."""
+_BLOCK = 64
+"""Equal records that are cut at once."""
 _OFFSET_BYTES = b"".join(encode_varint(n)[1:] or encode_varint(n) for n in range(8192))
 _FIRST_OFFSET_BYTES = b"".join(encode_varint(n)[:1] for n in range(8192))
 
@@ -66,14 +70,16 @@ def decode_records(
     offsets: list[Sequence[int]] = []
     timestamps: list[int] = []
     position = done = 0
-    view, octets = memoryview(body), b""
+    octets = bytes(body) if len(body) < count * _LARGE else b""
     patience = (
         64  # grows while no run of equal records is found: looking for one costs about as much as 4 records
     )
     while done < count:
-        found, position = _equal_records(view, position, count - done, base_timestamp, columns, timestamps)
+        found, position = _equal_records(
+            octets or body, position, count - done, base_timestamp, columns, timestamps
+        )
         if not found:
-            octets = octets or bytes(body)  # slices of bytes are so much cheaper that the copy pays
+            octets = octets or bytes(body)
             found, position = take_run(octets, position, count - done, base_timestamp, columns, timestamps)
         if not found:
             taken = min(count - done, patience)
@@ -110,7 +116,12 @@ def _outside() -> DecodeError:
 
 
 def _equal_records(
-    body: memoryview, position: int, count: int, base_timestamp: int, columns: Columns, timestamps: list[int]
+    body: bytes | memoryview,
+    position: int,
+    count: int,
+    base_timestamp: int,
+    columns: Columns,
+    timestamps: list[int],
 ) -> tuple[Sequence[int], int]:
     """Take a run of records that differ in nothing but their values' content: their offsets, and where it ended.
     No offsets: there is no such run here.
@@ -130,24 +141,29 @@ def _equal_records(
     last = position + stride - 1
     if value_size < 0 or value_at + value_size != last or last >= len(body) or body[last]:
         return (), position  # a null, headers, or wrong
+    if body[position:at] != body[last + 1 : last + 1 + at - position]:
+        return (), position  # the next one has another size: a look that saves many
     run = min(count, (64 if offset < 64 else 8192) - offset, (len(body) - position) // stride)
     expected = [(after_delta, _FIRST_OFFSET_BYTES[offset : offset + run])]
     if offset >= 64:
         expected.append((after_delta + 1, _OFFSET_BYTES[offset : offset + run]))
     for place in (*range(position, after_delta), *range(after_offset, value_at), last):
-        byte = body[place : place + 1].tobytes()
-        column = body[place : position + run * stride : stride].tobytes()
+        byte = bytes(body[place : place + 1])
+        column = bytes(body[place : position + run * stride : stride])
         if column.count(byte) != run:
             run -= len(column.lstrip(byte))
     for place, bytes_ in expected:
-        column = body[place : position + run * stride : stride].tobytes()
+        column = bytes(body[place : position + run * stride : stride])
         if column != bytes_[:run]:
             run = next(n for n in range(run) if column[n] != bytes_[n])
     if run < 4:
         return (), position
-    end = position + run * stride
-    cut = Packer(f"{value_at - position}x{value_size}sx")
-    columns.values.extend(chain.from_iterable(cut.iter_unpack(body[position:end])))
+    end, view = position + run * stride, memoryview(body)
+    one = f"{value_at - position}x{value_size}sx"
+    middle = end - run % _BLOCK * stride
+    for cut, part in ((one * _BLOCK, view[position:middle]), (one, view[middle:end])):
+        if len(part):
+            columns.values.extend(chain.from_iterable(Packer(cut).iter_unpack(part)))
     columns.keys.extend([None] * run)
     columns.headers.extend([()] * run)
     timestamps.extend([base_timestamp + delta] * run)

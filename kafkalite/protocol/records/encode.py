@@ -90,16 +90,36 @@ def _encode_columns(columns: RecordColumns) -> tuple[bytes, int, int]:
         for index, blob in zip(columns.headers, _header_blobs(tuple(columns.headers.values())), strict=True):
             endings[index] = blob
     top = max(ms for _, ms in columns.times)
-    sizes = columns.sizes
-    if sizes is not None and columns.keys is None and endings is None:
-        first = sizes[0]
-        if first < _TABLE_SIZE and sizes.count(first) == count:
-            parts: list[bytes] = [_NO_HEADERS] * (count * 3)
-            parts[0::3] = _uniform_prefixes(columns.times, base, first, count)
-            parts[1::3] = columns.values  # type: ignore[assignment]
-            return b"".join(parts), base, top
+    keys = columns.keys
+    if endings is None and _all_same(columns.sizes) and (keys is None or _all_same(_lengths(keys))):
+        return _join_same(columns, base), base, top
     beginnings = _beginnings_of_runs(columns.times, base, count)
-    return _join(beginnings, columns.keys, columns.values, endings, sizes), base, top
+    return _join(beginnings, keys, columns.values, endings, columns.sizes), base, top
+
+
+def _all_same(sizes: Sequence[int] | None) -> bool:
+    """Whether these are known, equal, and small enough for the tables."""
+    return sizes is not None and sizes[0] < _TABLE_SIZE and sizes.count(sizes[0]) == len(sizes)
+
+
+def _join_same(columns: RecordColumns, base: int) -> bytes:
+    """Values of one size, keys of one size or none, no headers: only the offsets differ in what stands around them."""
+    values, keys, count = columns.values, columns.keys, len(columns)
+    size = VARINTS[len(values[0])]  # type: ignore[arg-type]
+    after = len(values[0]) + 1  # type: ignore[arg-type]
+    if keys is None:
+        inner: list[Any] = [values]
+        middle = _NULL + size
+    else:
+        inner = [keys, [size] * count, values]
+        middle = VARINTS[len(keys[0])]  # type: ignore[arg-type]
+        after += len(keys[0]) + len(size)  # type: ignore[arg-type]
+    width = len(inner) + 2
+    parts: list[bytes] = [_NO_HEADERS] * (count * width)
+    parts[0::width] = _uniform_prefixes(columns.times, base, middle, after, count)
+    for place, column in enumerate(inner, 1):
+        parts[place::width] = column
+    return b"".join(parts)
 
 
 def _join(
@@ -184,27 +204,30 @@ def _beginnings(timestamps: tuple[int, ...], base: int, count: int) -> Sequence[
     return found
 
 
-def _uniform_prefixes(times: Sequence[tuple[int, int]], base: int, size: int, count: int) -> list[bytes]:
-    """What stands before each value, for values of one size without keys."""
+def _uniform_prefixes(
+    times: Sequence[tuple[int, int]], base: int, middle: bytes, after: int, count: int
+) -> list[bytes]:
+    """Each record up to and with `middle`, if `after` bytes follow in each."""
     prefixes: list[bytes] = []
     stops = [start for start, _ in times[1:]]
     for (start, timestamp), stop in zip(times, [*stops, count], strict=True):
         if stop - start < 32:
-            prefixes += _make_prefixes(size, timestamp - base, start, stop)
+            prefixes += _make_prefixes(middle, after, timestamp - base, start, stop)
         else:
-            prefixes += _prefix_column(size, timestamp - base, 1 << (stop - 1).bit_length())[start:stop]
+            column = _prefix_column(middle, after, timestamp - base, 1 << (stop - 1).bit_length())
+            prefixes += column[start:stop]
     return prefixes
 
 
 @lru_cache(maxsize=64)
-def _prefix_column(size: int, delta: int, stop: int) -> list[bytes]:
+def _prefix_column(middle: bytes, after: int, delta: int, stop: int) -> list[bytes]:
     """Busy producers send values of one size again and again, a few milliseconds to a batch."""
-    return _make_prefixes(size, delta, 0, stop)
+    return _make_prefixes(middle, after, delta, 0, stop)
 
 
-def _make_prefixes(size: int, delta: int, start: int, stop: int) -> list[bytes]:
-    head, middle = b"\x00" + encode_varint(delta), _NULL_KEY[size]
-    rest = len(head) + len(middle) + size + 1
+def _make_prefixes(middle: bytes, after: int, delta: int, start: int, stop: int) -> list[bytes]:
+    head = b"\x00" + encode_varint(delta)
+    rest = len(head) + len(middle) + after
     offsets = [*VARINTS[start:stop], *map(encode_varint, range(max(start, _TABLE_SIZE), stop))]
     beginnings = [_varint(rest + width) + head for width in range(6)]
     return [beginnings[len(offset)] + offset + middle for offset in offsets]

@@ -208,4 +208,6 @@ def _times(raw: list[int], base: int, width: int) -> list[int]:
     for word in set(raw):  # few in a batch: records come many a millisecond
         zigzag = word & 0x7F | word >> 1 & 0x3F80
         meaning[word] = base + (zigzag >> 1 ^ -(zigzag & 1))
+    if len(meaning) == 1:
+        return list(meaning.values()) * len(raw)
     return [meaning[word] for word in raw]
