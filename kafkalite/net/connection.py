@@ -92,7 +92,8 @@ class Connection(asyncio.BufferedProtocol):
         self._next_id = 0
         self._staging = bytearray(STAGING)
         self._staged = 0
-        self._frame: bytearray | None = None
+        self._frames = Frames()
+        self._frame: memoryview | None = None
         self._filled = 0
         self._heard: float | None = None
         self._lost: asyncio.Future[None] = self._loop.create_future()
@@ -262,7 +263,7 @@ class Connection(asyncio.BufferedProtocol):
         if self.poison is not None:
             return memoryview(self._staging)  # what still comes is dropped
         if self._frame is not None:
-            return memoryview(self._frame)[self._filled :]
+            return self._frame[self._filled :]
         return memoryview(self._staging)[self._staged :]
 
     def buffer_updated(self, nbytes: int) -> None:
@@ -292,7 +293,7 @@ class Connection(asyncio.BufferedProtocol):
             if stop <= staged:
                 self._deliver(staging[start + 4 : stop])
             else:
-                self._frame = bytearray(size)
+                self._frame = self._frames.lend(size)
                 self._filled = staged - start - 4
                 self._frame[: self._filled] = staging[start + 4 : staged]
                 stop = staged
