@@ -25,7 +25,9 @@ from kafkalite.errors import (
 )
 from kafkalite.protocol import framing
 from kafkalite.protocol.errors import ProtocolError
-from kafkalite.protocol.message import Request, Response
+from kafkalite.protocol.message import Buffer, Request, Response
+
+from .frames import Frames
 
 __all__ = ["Connection"]
 
@@ -312,7 +314,7 @@ class Connection(asyncio.BufferedProtocol):
             " (receive_message_max_bytes). Is it a Kafka broker?"
         )
 
-    def _deliver(self, frame: bytearray) -> None:
+    def _deliver(self, frame: Buffer) -> None:
         self.last_used = self._heard = self._loop.time()
         correlation_id = framing.correlation_id_of(frame)
         if not self._pending or self._pending[0].correlation_id != correlation_id:
