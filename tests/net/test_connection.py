@@ -113,7 +113,7 @@ async def test_a_large_answer_is_received_into_its_own_frame(size: int) -> None:
     records = (await task).responses[0].partitions[0].records
     assert isinstance(records, memoryview)
     assert bytes(records) == fetched(size).responses[0].partitions[0].records
-    assert any(records.obj is kept for kept in connection._frames._kept)  # a view of the frame, not a copy
+    assert len(records.obj) >= len(frame) - 4 > len(records)  # a view of the frame, not a copy
     assert (await after).error_code == 0
 
 
