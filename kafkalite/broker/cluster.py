@@ -194,7 +194,7 @@ class Cluster:
             if replication_factor == -1
             else replication_factor
         )
-        if not 0 < count <= MOST_PARTITIONS:
+        if factor > 0 and not 0 < count <= MOST_PARTITIONS:  # a factor that is no number of nodes goes first
             raise Refusal(
                 ErrorCode.INVALID_PARTITIONS,
                 f"Number of partitions must be 1 to {MOST_PARTITIONS}, or -1 for the default; it is {count}.",

@@ -169,6 +169,37 @@ class Client:
                 self._on_lost()
             raise
 
+    def post(
+        self,
+        node_id: int,
+        request: Request[R],
+        tell: Callable[[R | KafkaError], None],
+        *,
+        max_version: int | None = None,
+        lane: str = "main",
+    ) -> None:
+        """`send` without waiting, for when a connection stands (see `ready`): `tell` is called with what came of it.
+
+        It is called on the loop, maybe before this returns, with the answer or with the error that `send` would raise.
+        """
+        ready = self._pool.ready(node_id, lane)
+        if ready is None:
+            tell(NodeNotReadyError(f"there is no connection to {self.name_of(node_id)}"))
+            return
+
+        def told(outcome: R | KafkaError) -> None:
+            if isinstance(outcome, KafkaError) and ready.connection.poison is not None:
+                self._on_lost()
+            tell(outcome)
+
+        try:
+            version = self._version(ready, type(request), None, max_version)
+            ready.connection.post(request, version, self._config.request_timeout, told)
+        except EncodeError as error:
+            tell(_cannot_carry(ready, request, version, error))
+        except KafkaError as error:
+            told(error)
+
     def _on_lost(self) -> None:
         if not self._closed:
             self.request_update()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from kafkalite.errors import (
@@ -39,6 +40,28 @@ STAGING = 64 * 1024
 _HTTP_OR_TLS = (b"HTTP", b"\x15\x03", b"\x16\x03")
 
 
+class _Told:
+    """Stands where a future would, for somebody who is told at once instead of woken a turn of the loop later."""
+
+    __slots__ = ("_tell",)
+
+    def __init__(self, tell: Callable[[Any], None]) -> None:
+        self._tell: Callable[[Any], None] | None = tell
+
+    def done(self) -> bool:
+        return self._tell is None
+
+    def set_result(self, outcome: object) -> None:
+        tell, self._tell = self._tell, None
+        if tell is not None:
+            tell(outcome)
+
+    set_exception = set_result
+
+    def exception(self) -> None:
+        """Nobody has to look at it: it was told."""
+
+
 class Pending:
     """A request that has no answer yet. `frame` is None once it was written."""
 
@@ -50,7 +73,7 @@ class Pending:
         version: int,
         correlation_id: int,
         frame: bytes,
-        answer: asyncio.Future[Any],
+        answer: asyncio.Future[Any] | _Told,
         timeout: float,
         *,
         oneway: bool,
@@ -122,30 +145,46 @@ class Connection(asyncio.BufferedProtocol):
         poison; EncodeError for a request that cannot be written (then nothing was sent); KafkaTimeoutError without
         poison if the broker asked for a pause that outlasts `timeout`.
         """
-        response: R = await self._submit(request, version, timeout, oneway=False)
-        return response
+        answer: asyncio.Future[R] = self._loop.create_future()
+        self._submit(request, version, timeout, answer)
+        return await answer
+
+    def post(
+        self, request: Request[R], version: int, timeout: float, tell: Callable[[R | KafkaError], None]
+    ) -> None:
+        """Like `request`, for whoever does not wait: `tell` is called with the answer, or with what went wrong.
+
+        It must not raise. Raises the poison and EncodeError, and then tells nothing.
+        """
+        self._submit(request, version, timeout, _Told(tell))
 
     async def send_oneway(self, request: Request[Any], version: int, timeout: float) -> None:
         """Send a request that has no answer (Produce with acks=0): done when it was handed to the socket."""
-        await self._submit(request, version, timeout, oneway=True)
+        handed_over: asyncio.Future[None] = self._loop.create_future()
+        self._submit(request, version, timeout, handed_over, oneway=True)
+        await handed_over
 
     def _submit(
-        self, request: Request[Any], version: int, timeout: float, *, oneway: bool
-    ) -> asyncio.Future[Any]:
+        self,
+        request: Request[Any],
+        version: int,
+        timeout: float,
+        answer: asyncio.Future[Any] | _Told,
+        *,
+        oneway: bool = False,
+    ) -> None:
         if self.poison is not None:
             raise self.poison.with_traceback(None)
         assert self._transport is not None, "requests are sent after the connection was made"
         correlation_id = self._next_id
         frame = framing.encode_request(request, version, correlation_id, self._client_id)
         self._next_id = (correlation_id + 1) & 0x7FFFFFFF
-        answer = self._loop.create_future()
         entry = Pending(request, version, correlation_id, frame, answer, timeout, oneway=oneway)
         if self._unsent or self._held_back():
             entry.timer = self._loop.call_later(timeout, self._overdue, entry)
             self._unsent.append(entry)
         else:
             self._write(entry)
-        return entry.answer
 
     def _held_back(self) -> bool:
         """Whether nothing may be written now."""

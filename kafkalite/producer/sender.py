@@ -11,13 +11,14 @@ import asyncio
 import logging
 import threading
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from math import inf
 from random import Random
 from typing import Final
 
 from kafkalite.config import ProducerConfig
-from kafkalite.errors import Cancelled, KafkaError, KafkaProtocolError, error_for
+from kafkalite.errors import KafkaError, KafkaProtocolError, error_for
 from kafkalite.net.backoff import Backoff
 from kafkalite.net.client import Client
 from kafkalite.net.metadata import Node
@@ -25,7 +26,7 @@ from kafkalite.net.tasks import Tasks
 from kafkalite.protocol.codes import ErrorCode
 from kafkalite.protocol.errors import ProtocolError
 from kafkalite.protocol.messages.init_producer_id import InitProducerIdRequest
-from kafkalite.protocol.messages.produce import PartitionProduceResponse
+from kafkalite.protocol.messages.produce import PartitionProduceResponse, ProduceRequest, ProduceResponse
 from kafkalite.types import TopicPartition
 
 from .accumulator import Accumulator, Place
@@ -238,24 +239,72 @@ class Sender:
                 self._idempotence.on_leave(batch)
         self._in_flight[node] += 1
         self._client.want_topics(*{batch.partition.topic for batch in batches})
-        self._tasks.spawn(self._exchange(node, batches), f"kafkalite: produce to node {node}")
+        self._exchange(node, batches)
 
-    async def _exchange(self, node: int, batches: list[Batch]) -> None:
+    def _exchange(self, node: int, batches: list[Batch]) -> None:
         """One request, one answer, a verdict on each batch."""
-        outcome: Answers | KafkaError = Cancelled("the producer was closed meanwhile")
-        try:
-            outcome = await self._request(node, self._encoded(node, batches))
-        except KafkaError as error:
-            outcome = error
-        except Exception as error:
-            log.exception("a request to %s failed unexpectedly", self._client.name_of(node))
-            outcome = KafkaError(f"unexpected {type(error).__name__}: {error}")
-            outcome.__cause__ = error
-        finally:
+        assert self._loop is not None
+        config, client = self._config, self._client
+        good = self._encoded(node, batches)
+        request, max_version = prepare(
+            good, client.cluster, acks=config.acks, timeout=config.connection.request_timeout
+        )
+        began = self._loop.time()
+        if good:
+            self._metrics.on_request(good, began)
+
+        def on_response(response: ProduceResponse | KafkaError | None) -> None:
+            """The answer is here, or why there is none; None: none is given."""
             self._in_flight[node] -= 1
-            if not self._stopped:
-                self._on_outcome(node, [batch for batch in batches if batch.on_wire], outcome)
-            self._wake_here()
+            if good:
+                throttled = response.throttle_time_ms if isinstance(response, ProduceResponse) else 0
+                self._metrics.on_answer(self._now() - began, throttled)
+            try:
+                if not self._stopped:
+                    outcome = self._outcome(node, request, response)
+                    self._on_outcome(node, [batch for batch in batches if batch.on_wire], outcome)
+            finally:
+                self._wake_here()
+
+        if not good:
+            on_response(None)
+        elif config.acks == 0:
+            self._tasks.spawn(
+                self._oneway(node, request, max_version, on_response), f"kafkalite: produce to node {node}"
+            )
+        else:
+            client.post(node, request, on_response, max_version=max_version)
+
+    def _outcome(
+        self, node: int, request: ProduceRequest, response: ProduceResponse | KafkaError | None
+    ) -> Answers | KafkaError:
+        if isinstance(response, KafkaError):
+            return response
+        try:
+            return answers_of(request, response)
+        except Exception as error:  # a bug must not leave batches without an outcome
+            log.exception("the answer of %s cannot be understood", self._client.name_of(node))
+            failure = KafkaError(f"unexpected {type(error).__name__}: {error}")
+            failure.__cause__ = error
+            return failure
+
+    async def _oneway(
+        self,
+        node: int,
+        request: ProduceRequest,
+        max_version: int | None,
+        tell: Callable[[KafkaError | None], None],
+    ) -> None:
+        try:
+            await self._client.send_oneway(node, request, max_version=max_version)
+        except KafkaError as error:
+            tell(error)
+        else:
+            tell(None)
+
+    def _now(self) -> float:
+        assert self._loop is not None
+        return self._loop.time()
 
     def _encoded(self, node: int, batches: list[Batch]) -> list[Batch]:
         """The batches that can be encoded; others fail."""
@@ -272,27 +321,6 @@ class Sender:
             else:
                 good.append(batch)
         return good
-
-    async def _request(self, node: int, batches: list[Batch]) -> Answers:
-        assert self._loop is not None
-        config, client = self._config, self._client
-        request, max_version = prepare(
-            batches, client.cluster, acks=config.acks, timeout=config.connection.request_timeout
-        )
-        if not batches:
-            return answers_of(request, None)
-        began = self._loop.time()
-        self._metrics.on_request(batches, began)
-        response = None
-        try:
-            if config.acks == 0:
-                await client.send_oneway(node, request, max_version=max_version)
-            else:
-                response = await client.send(node, request, max_version=max_version)
-        finally:
-            throttled = response.throttle_time_ms if response is not None else 0
-            self._metrics.on_answer(self._loop.time() - began, throttled)
-        return answers_of(request, response)
 
     # Answers.
 

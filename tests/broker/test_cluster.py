@@ -67,6 +67,8 @@ def test_what_no_topic_can_be() -> None:
         (ErrorCode.INVALID_PARTITIONS, ("t", 100_001), {}),
         (ErrorCode.INVALID_REPLICATION_FACTOR, ("t", 1, 0), {}),
         (ErrorCode.INVALID_REPLICATION_FACTOR, ("t", 1, 4), {}),
+        (ErrorCode.INVALID_REPLICATION_FACTOR, ("t", 0, 0), {}),
+        (ErrorCode.INVALID_PARTITIONS, ("t", 0, 4), {}),
         (ErrorCode.INVALID_CONFIG, ("t",), {"configs": {"retention.mss": "1"}}),
         (ErrorCode.INVALID_CONFIG, ("t",), {"configs": {"retention.ms": None}}),
         (ErrorCode.INVALID_REQUEST, ("t", 1), {"assignments": [[1]]}),

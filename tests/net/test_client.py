@@ -14,6 +14,7 @@ from kafkalite.errors import (
     KafkaError,
     KafkaTimeoutError,
     NoBrokersAvailable,
+    NodeNotReadyError,
     RequestTimedOutError,
     UnsupportedVersionError,
 )
@@ -23,6 +24,7 @@ from kafkalite.protocol.message import Request
 from kafkalite.protocol.messages.create_topics import CreateTopicsRequest
 from kafkalite.protocol.messages.describe_cluster import DescribeClusterRequest, DescribeClusterResponse
 from kafkalite.protocol.messages.end_txn import EndTxnRequest
+from kafkalite.protocol.messages.fetch import FetchRequest
 from kafkalite.protocol.messages.find_coordinator import (
     Coordinator,
     FindCoordinatorRequest,
@@ -108,6 +110,24 @@ async def test_a_client_starts_sends_and_closes() -> None:
         await client.close()
         await client.close()
         assert not client.connected
+
+
+async def test_posting_tells_what_came_of_it() -> None:
+    async with Peer(1, versions={FetchRequest: None}) as peer:
+        client = Client(config(peer.address))
+        await client.start()
+        told: asyncio.Queue[Any] = asyncio.Queue()
+        peer.on(HeartbeatRequest, HeartbeatResponse(error_code=27))
+        client.post(1, HeartbeatRequest(), told.put_nowait)
+        assert (await told.get()).error_code == 27
+        client.post(1, FetchRequest(), told.put_nowait)
+        assert isinstance(told.get_nowait(), UnsupportedVersionError)
+        peer.on(HeartbeatRequest, HANG_UP)
+        client.post(1, HeartbeatRequest(), told.put_nowait)
+        assert isinstance(await told.get(), KafkaConnectionError)
+        client.post(7, HeartbeatRequest(), told.put_nowait)
+        assert isinstance(told.get_nowait(), NodeNotReadyError)
+        await client.close()
 
 
 async def test_starting_may_fail_and_be_tried_again() -> None:

@@ -117,6 +117,21 @@ async def test_a_large_answer_is_received_into_its_own_frame(size: int) -> None:
     assert (await after).error_code == 0
 
 
+async def test_whoever_posts_is_told_at_once() -> None:
+    connection, _ = wired()
+    told: list[object] = []
+    connection.post(HeartbeatRequest(), 4, PATIENCE, told.append)
+    connection.post(HeartbeatRequest(), 4, PATIENCE, told.append)
+    feed(connection, heartbeat(0))
+    assert [getattr(answer, "error_code", None) for answer in told] == [0]
+    poison = KafkaConnectionError("gone")
+    connection.break_off(poison)
+    assert told[1:] == [poison]
+    with pytest.raises(KafkaConnectionError, match="gone"):
+        connection.post(HeartbeatRequest(), 4, PATIENCE, told.append)
+    assert len(told) == 2
+
+
 async def test_the_buffer_offered_for_a_large_frame_is_the_rest_of_it() -> None:
     connection, _ = wired()
     task = asyncio.create_task(connection.request(FetchRequest(), 12, PATIENCE))

@@ -205,10 +205,10 @@ class FakeClient:
             raise KafkaConnectionError(f"node {node} at host{node}:9092 refused the connection")
         self.down.discard(node)
 
-    async def send(self, node, request, *, max_version=None):
+    def post(self, node, request, tell, *, max_version=None):
         future = asyncio.get_running_loop().create_future()
+        future.add_done_callback(lambda done: tell(done.exception() or done.result()))
         self.produced.put_nowait(Sent(node, request, max_version, future))
-        return await future
 
     async def send_oneway(self, node, request, *, max_version=None):
         self.produced.put_nowait(Sent(node, request, max_version, asyncio.get_running_loop().create_future()))

@@ -30,7 +30,7 @@ SAYS_DISABLED: Final = 3
 
 @handles(DeleteTopicsRequest)
 def delete_topics(call: Call) -> DeleteTopicsResponse:
-    """One answer for each topic, and one for a name that is doubled.
+    """One answer for each topic, even if it is named twice.
 
     Topics are gone when the answer comes, so `timeout_ms` never matters.
     """
@@ -61,7 +61,9 @@ def delete_topics(call: Call) -> DeleteTopicsResponse:
         elif isinstance(topic, Refusal):
             results.append(_failed(state, topic))
         elif meant[topic.name] > 1:
-            results.append(_failed(state, twice))
+            if topic.name not in answered:
+                results.append(_failed(DeleteTopicState(name=topic.name, topic_id=topic.id), twice))
+            answered.add(topic.name)
         else:
             call.cluster.delete_topic(topic.name)
             results.append(DeletableTopicResult(name=topic.name, topic_id=topic.id))

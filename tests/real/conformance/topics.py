@@ -94,7 +94,6 @@ def long_name(talk: Talk) -> None:
 def names_that_collide(talk: Talk) -> None:
     talk.see("with a dot", create(wanted(talk.name("a.b"))))
     talk.see("with an underscore", create(wanted(talk.name("a_b"))))
-    talk.see("two in one request", create(wanted(talk.name("c.d")), wanted(talk.name("c_d"))))
 
 
 @conversation()
