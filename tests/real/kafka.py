@@ -62,8 +62,10 @@ def settings(node: int, controllers: dict[int, str], listeners: str, advertised:
 
 
 def new_cluster_id() -> str:
-    """A random id, as Kafka writes them: 16 bytes in base64 for URLs."""
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    """A random id, as Kafka writes them: 16 bytes in base64 for URLs, none that looks like an option."""
+    while (made := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return made
 
 
 def free_ports(count: int) -> list[int]:

@@ -47,6 +47,12 @@ def test_settings_as_the_container_image_names_them() -> None:
     )
 
 
+def test_cluster_ids_do_not_look_like_options() -> None:
+    ids = {kafka.new_cluster_id() for _ in range(1000)}
+    assert len(ids) == 1000
+    assert all(len(id_) == 22 and not id_.startswith("-") for id_ in ids)
+
+
 def test_a_cluster_that_is_named_is_used(real_kafka: kafka.Cluster, monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setenv("KAFKALITE_BOOTSTRAP", real_kafka.bootstrap)
     with kafka.cluster(1, tmp_path) as found:
