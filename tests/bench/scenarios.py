@@ -164,14 +164,14 @@ SCENARIOS = [
         "latency",
         "one acknowledged send",
         {"what": "latency"},
-        _all(3000, 3000, 3000, 2000, 3000),
+        _all(1500, 1500, 1500, 1000, 1500),
         broker=True,
     ),
     Scenario(
         "end-to-end",
         "from send to poll",
         {"what": "end_to_end"},
-        _all(3000, 3000, 3000, 2000, 3000),
+        _all(1500, 1500, 1500, 1000, 1500),
         broker=True,
     ),
     *(
