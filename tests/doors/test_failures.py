@@ -171,7 +171,8 @@ async def test_two_threads_may_not_poll_at_once(bootstrap, topic):
 
 
 async def test_waiting_inside_a_callback_is_refused(bootstrap, topic):
-    producer = await asyncio.to_thread(KafkaProducer, bootstrap_servers=bootstrap)
+    # It lingers, so that the callback is there before the answer: one that comes later is called where it is added.
+    producer = await asyncio.to_thread(KafkaProducer, bootstrap_servers=bootstrap, linger_ms=300)
     errors, done = [], threading.Event()
 
     def callback(_):

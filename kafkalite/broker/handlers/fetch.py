@@ -76,6 +76,7 @@ async def _wait(
     timer = call.cluster.clock.call_later(request.max_wait_ms / 1000, wake)
     for partition in partitions:
         partition.watchers.add(changed)
+    changed()  # a coroutine begins a turn of the loop after it was made, and records may have come in between
     try:
         await ready
     finally:

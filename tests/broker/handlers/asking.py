@@ -44,10 +44,9 @@ class Asking:
 
     def begin(self, request: Request[R], version: int | None = None, *, node: int = 1) -> asyncio.Task[R]:
         """The answer, whenever it comes. Needs a running loop; the request is handed over before this returns."""
-        outcome = self._begin(request, version, node)
-        return asyncio.get_running_loop().create_task(outcome)
+        return asyncio.get_running_loop().create_task(self._begin(request, version, node))
 
-    async def _begin(self, request: Request[R], version: int | None, node: int) -> R:
+    def _begin(self, request: Request[R], version: int | None, node: int) -> Coroutine[Any, Any, R]:
         spoken = request.max_version if version is None else version
         call = Call(
             type(request).decode(request.encode(spoken), spoken),
@@ -60,9 +59,14 @@ class Asking:
         assert handler.min_version <= spoken <= handler.max_version
         try:
             outcome: Any = handler.function(call)
+        except Refusal as refusal:
+            outcome = error_answer(call, refusal.code, refusal.message)
+        return self._finish(call, spoken, outcome)
+
+    async def _finish(self, call: Call, spoken: int, outcome: Any) -> Any:
+        try:
             if isinstance(outcome, Coroutine):
                 outcome = await outcome
         except Refusal as refusal:
             outcome = error_answer(call, refusal.code, refusal.message)
-        answer: R = type(outcome).decode(outcome.encode(spoken), spoken)
-        return answer
+        return type(outcome).decode(outcome.encode(spoken), spoken)

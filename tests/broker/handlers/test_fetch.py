@@ -201,6 +201,13 @@ async def test_a_fetch_waits_until_enough_came(asking: Asking) -> None:
     assert not any(p.watchers for p in asking.cluster.topics["t"].partitions)
 
 
+async def test_what_comes_before_the_wait_has_begun_ends_it(asking: Asking) -> None:
+    task = asking.begin(request(part(), wait=1000), 12)
+    (size,) = map(len, fill(asking, [0]))  # in the same turn of the loop
+    async with asyncio.timeout(10):
+        assert [len(p.records) for p in partitions(await task)] == [size]
+
+
 async def test_a_fetch_waits_no_longer_than_it_said(asking: Asking) -> None:
     fill(asking, [1])
     task = asking.begin(request(part(), wait=1000, least=BIG), 12)
