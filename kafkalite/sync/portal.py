@@ -140,7 +140,6 @@ class Portal:
         self._loop = (loop_factory or asyncio.new_event_loop)()
         self._thread = threading.Thread(target=self._main, name=f"{name} I/O", daemon=True)
         self._thread.start()
-        self._ident = self._thread.ident
         with _portals_lock:
             _portals.add(self)
 
@@ -157,7 +156,7 @@ class Portal:
         """Refuse at once what could only hang. Raises ForkedError, IllegalStateError."""
         if self.forked or os.getpid() != self.pid:
             raise self.forked_error()
-        if threading.get_ident() == self._ident:
+        if threading.current_thread() is self._thread:  # not its number: that is given away again after close
             raise IllegalStateError(
                 f"{self.name}: a call that waits was made from a callback, on the client's own I/O thread; "
                 "waiting there would stop the I/O that it waits for. Hand the work to another thread."
@@ -233,7 +232,7 @@ class Portal:
         """Stop the loop and wait for its thread, at most `timeout` seconds. Idempotent; nothing in a child."""
         if self._stop_accepting():
             self._loop.call_soon_threadsafe(self._loop.stop)
-        if not self.forked and threading.get_ident() != self._ident:
+        if not self.forked and threading.current_thread() is not self._thread:
             self._thread.join(timeout)
 
     def abandon(self) -> None:
@@ -243,7 +242,7 @@ class Portal:
 
     def join(self, timeout: float) -> None:
         """Wait for the thread to end, at most `timeout` seconds."""
-        if not self.forked and threading.get_ident() != self._ident:
+        if not self.forked and threading.current_thread() is not self._thread:
             self._thread.join(timeout)
 
     def _stop_accepting(self) -> bool:

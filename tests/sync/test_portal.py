@@ -391,3 +391,21 @@ def test_a_turn_is_one_threads_and_nests():
     thread.start()
     thread.join()
     assert outcome[1] == "in"
+
+
+def test_a_thread_that_got_the_number_of_the_ended_one_is_not_taken_for_it(portal):
+    portal.close()
+    said = []
+
+    def call():
+        try:
+            portal.check()
+        except IllegalStateError as error:
+            said.append(str(error))
+
+    for _ in range(20):
+        thread = threading.Thread(target=call)
+        thread.start()
+        thread.join()
+    assert len(said) == 20
+    assert set(said) == {f"{portal.name} is closed"}
