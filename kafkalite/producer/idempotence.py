@@ -47,6 +47,9 @@ class _Numbers:
 class Idempotence:
     """What an idempotent producer knows about itself."""
 
+    waits_for_first = True
+    """Whether the second batch of a partition waits until the first one is acknowledged."""
+
     def __init__(self) -> None:
         self.producer_id = -1
         self.producer_epoch = -1
@@ -77,6 +80,10 @@ class Idempotence:
         if batch.base_sequence >= 0:
             return bool(numbers.in_flight) and numbers.in_flight[0] is batch
         if numbers.unresolved is not None or len(numbers.in_flight) >= _REMEMBERED:
+            return False
+        if self.waits_for_first and numbers.in_flight and not numbers.expected:
+            # A leader that knows nothing of this producer takes whatever sequence comes first. If it refused the first
+            # batch (it may not have heard yet that it leads) and took the second, the first could never be written.
             return False
         return self._is_current(numbers) or not (numbers.in_flight or numbers.on_wire)
 

@@ -305,3 +305,18 @@ def test_pieces_of_a_batch_share_its_numbers(outcome):
 
 def test_resolving_what_was_never_used_is_harmless():
     Idempotence().resolve(T0)
+
+
+def test_the_second_batch_waits_until_the_leader_knows_the_producer(monkeypatch):
+    # A leader that knows nothing of it takes any sequence: with the second batch written, the first never could be.
+    monkeypatch.setattr(Idempotence, "waits_for_first", True)
+    bench = Bench()
+    first = bench.leave()
+    assert not bench.brain.may_leave(batch())
+    assert bench.brain.may_leave(batch(where=("t", 1)))
+    bench.lost(first)
+    assert not bench.brain.may_leave(batch())
+    bench.again(first)
+    bench.written(first)
+    second, third = bench.leave(), bench.leave()
+    assert [made.base_sequence for made in (first, second, third)] == [0, 1, 2]

@@ -51,6 +51,8 @@ def member(bootstrap, topic, group):
         enable_auto_commit=False,
         heartbeat_interval_ms=300,
     )
+    # A leader that joins before it knows the topic divides nothing, and now and then never looks again.
+    assert consumer.partitions_for_topic(topic)
     consumer.subscribe([topic], listener=Listener())
     while not stop.is_set():
         for records in consumer.poll(timeout_ms=100).values():
