@@ -26,8 +26,6 @@ from kafkalite.errors import KafkaConfigurationError
 
 __all__ = ["RETRIES", "ConnectionConfig", "ConnectionOptions"]
 
-ENDLESS = Milliseconds(endless=True)
-
 RETRIES = Option(
     INT32_MAX,
     Integer(0, endless=INT32_MAX),
